@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The classifier: at a managed device's egress, finds the packet's stream by
+ * its socket and hands it, with the message's flags and deadline, to the qdisc
+ * in the packet's control block. Packets of no stream are best effort; those
+ * that open a connection or find a neighbour are marked as control.
+ */
+#include "bpf/maps.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define ETH_P_IP 0x0800
+#define ETH_P_ARP 0x0806
+#define ETH_P_IPV6 0x86dd
+#define IPPROTO_TCP 6
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_ICMPV6 58
+#define ND_FIRST 133 /* router solicitation */
+#define ND_LAST 137 /* redirect */
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1fff
+#define IP6_MF 0x0001
+#define IP6_OFFSET 0xfff8
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_FLAGS_AT 13
+
+struct ip4 {
+	__u8 version_ihl;
+	__u8 tos;
+	__be16 tot_len, id, frag_off;
+	__u8 ttl, protocol;
+};
+
+struct ip6 {
+	__u8 start[6];
+	__u8 nexthdr;
+	__u8 rest[33];
+	/* when nexthdr says so */
+	struct {
+		__u8 nexthdr, zero;
+		__be16 frag_off;
+		__be32 id;
+	} frag;
+};
+
+static __always_inline int load(struct __sk_buff *skb, __u32 at, void *to,
+				__u32 len)
+{
+	return bpf_skb_load_bytes_relative(skb, at, to, len, BPF_HDR_START_NET);
+}
+
+/* ---- best effort: which packets must not wait behind bulk data */
+
+static __always_inline __u32 tcp_control(struct __sk_buff *skb, __u32 at)
+{
+	__u8 flags;
+
+	if (load(skb, at + TCP_FLAGS_AT, &flags, 1))
+		return 0;
+	return flags & (TCP_SYN | TCP_RST) ? QS_CBF_CONTROL : 0;
+}
+
+static __noinline __u32 control(struct __sk_buff *skb)
+{
+	__u8 first, protocol, type;
+
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return QS_CBF_CONTROL;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (load(skb, 0, &first, 1) || load(skb, 9, &protocol, 1) ||
+		    protocol != IPPROTO_TCP)
+			return 0;
+		return tcp_control(skb, (first & 0xf) * 4);
+	}
+	if (skb->protocol != bpf_htons(ETH_P_IPV6) || load(skb, 6, &protocol, 1))
+		return 0;
+	if (protocol == IPPROTO_TCP)
+		return tcp_control(skb, 40);
+	if (protocol != IPPROTO_ICMPV6 || load(skb, 40, &type, 1))
+		return 0;
+	return type >= ND_FIRST && type <= ND_LAST ? QS_CBF_CONTROL : 0;
+}
+
+/* ---- a datagram in several IP fragments is one message */
+
+#define FRAG_FIRST 1
+#define FRAG_LAST 2
+
+/* Which end of its datagram the packet is: both, for one that is whole. */
+static __noinline __u32 fragment(struct __sk_buff *skb)
+{
+	struct ip4 ip4;
+	struct ip6 ip6;
+	__u16 off, more;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (load(skb, 0, &ip4, sizeof(ip4)))
+			return FRAG_FIRST | FRAG_LAST;
+		off = bpf_ntohs(ip4.frag_off) & IP_OFFSET;
+		more = bpf_ntohs(ip4.frag_off) & IP_MF;
+	} else {
+		if (load(skb, 0, &ip6, sizeof(ip6)) ||
+		    ip6.nexthdr != IPPROTO_FRAGMENT)
+			return FRAG_FIRST | FRAG_LAST;
+		off = bpf_ntohs(ip6.frag.frag_off) & IP6_OFFSET;
+		more = bpf_ntohs(ip6.frag.frag_off) & IP6_MF;
+	}
+	return (off ? 0 : FRAG_FIRST) | (more ? 0 : FRAG_LAST);
+}
+
+/* The message's 64 bits. A frame starts with a message's first fragment and ends with its last. */
+static __always_inline __u64 message(struct __sk_buff *skb, __u32 *flags)
+{
+	__u64 tx = skb->tstamp & ~(QS_TX_FLAGS & ~(__u64)QS_TX_KNOWN);
+	__u32 part = fragment(skb);
+
+	skb->tstamp = 0; /* below us it would mean a launch time */
+	if (!(part & FRAG_FIRST))
+		tx &= ~(__u64)QS_TX_FRAME_START;
+	if (!(part & FRAG_LAST)) {
+		tx &= ~(__u64)QS_TX_FRAME_END;
+		*flags = QS_CBF_MORE;
+	}
+	return tx;
+}
+
+/* ---- the program */
+
+static __always_inline struct qs_sock *stream_of(struct __sk_buff *skb,
+						 struct bpf_sock *sk)
+{
+	struct qs_sock *ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
+	struct qs_dev *dev;
+
+	if (!ss || !ss->dev || ss->ifindex != skb->ifindex)
+		return NULL;
+	dev = qs_dev(ss->dev);
+	if (!dev || dev->gen != ss->dev_gen || dev->state != QS_DEV_READY)
+		return NULL;
+	return ss;
+}
+
+SEC("tcx/egress")
+int qs_classify(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct qs_sock *ss = NULL;
+	__u32 flags = 0;
+	__u64 tx = 0;
+
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (sk)
+		ss = stream_of(skb, sk);
+	if (!ss) {
+		flags = control(skb);
+	} else if (sk->protocol == IPPROTO_TCP) {
+		flags = QS_CBF_RELIABLE;
+	} else {
+		tx = message(skb, &flags);
+	}
+	skb->cb[0] = QS_CB_MAGIC | flags;
+	skb->cb[1] = ss ? ss->stream + 1 : 0;
+	skb->cb[2] = ss ? ss->gen : 0;
+	skb->cb[3] = tx;
+	skb->cb[4] = tx >> 32;
+	return QS_TCX_NEXT;
+}

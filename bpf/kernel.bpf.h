@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the programs use of the kernel, and how kernels differ: the few types
+ * (relocated at load time), kfuncs and constants that the headers of the
+ * machine that builds may not have yet.
+ */
+#ifndef QS_KERNEL_BPF_H
+#define QS_KERNEL_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define QS_TCX_NEXT (-1) /* also cls_bpf's "go on" */
+#define QS_AF_INET 2
+#define QS_AF_INET6 10
+#define QS_TC_H_ROOT 0xffffffffu
+#define QS_NET_XMIT_SUCCESS 0
+#define QS_NET_XMIT_DROP 1
+
+#define QS_EPERM 1
+#define QS_EAGAIN 11
+#define QS_ENOMEM 12
+#define QS_EBUSY 16
+#define QS_ENODEV 19
+#define QS_EINVAL 22
+#define QS_ENOSPC 28
+#define QS_EAFNOSUPPORT 97
+#define QS_EOPNOTSUPP 95
+#define QS_ENOPROTOOPT 92
+#define QS_ENOTCONN 107
+#define QS_EALREADY 114
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), \
+			     apply_to = record)
+
+struct net {
+	__u64 net_cookie;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct net_device {
+	int ifindex;
+	possible_net_t nd_net;
+};
+
+struct netdev_queue {
+	struct net_device *dev;
+};
+
+struct qdisc_skb_head {
+	__u32 qlen;
+};
+
+struct gnet_stats_queue {
+	__u32 qlen;
+	__u32 backlog;
+	__u32 drops;
+	__u32 requeues;
+	__u32 overlimits;
+};
+
+struct Qdisc {
+	__u32 limit;
+	__u32 parent;
+	struct netdev_queue *dev_queue;
+	struct qdisc_skb_head q;
+	struct gnet_stats_queue qstats;
+};
+
+struct qdisc_skb_cb {
+	unsigned int pkt_len;
+	unsigned char data[20];
+};
+
+struct sk_buff {
+	char cb[48];
+	__u32 len;
+};
+
+struct bpf_sk_buff_ptr {
+	struct sk_buff *skb;
+};
+
+#pragma clang attribute pop
+
+struct nlattr;
+struct netlink_ext_ack;
+
+/* What struct_ops fills in by name; members that we do not set are left out. */
+struct Qdisc_ops {
+	char id[16];
+	int (*enqueue)(struct sk_buff *skb, struct Qdisc *sch,
+		       struct sk_buff **to_free);
+	struct sk_buff *(*dequeue)(struct Qdisc *sch);
+	int (*init)(struct Qdisc *sch, struct nlattr *arg,
+		    struct netlink_ext_ack *extack);
+	void (*reset)(struct Qdisc *sch);
+	void (*destroy)(struct Qdisc *sch);
+};
+
+extern void bpf_kfree_skb(struct sk_buff *p) __ksym __weak;
+extern void bpf_qdisc_skb_drop(struct sk_buff *p,
+			       struct bpf_sk_buff_ptr *to_free) __ksym __weak;
+extern void bpf_qdisc_watchdog_schedule(struct Qdisc *sch, __u64 expire,
+					__u64 delta_ns) __ksym __weak;
+extern void bpf_qdisc_bstats_update(struct Qdisc *sch,
+				    const struct sk_buff *skb) __ksym __weak;
+extern __u32 bpf_skb_get_hash(struct sk_buff *p) __ksym __weak;
+
+#endif

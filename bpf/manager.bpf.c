@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The manager: answers setsockopt() and getsockopt() at SOL_QSOCKETS for every
+ * socket of the cgroup it is attached to, and frees a socket's stream when the
+ * socket goes. It runs under the socket's lock, so one socket's attachments,
+ * changes and detachments are in sequence; the queues it shares with the qdisc
+ * by rules that include/qsockets/sched.h states with each struct.
+ */
+#include "bpf/arena.bpf.h"
+#include "bpf/maps.bpf.h"
+
+#include <qsockets/sched.h>
+
+#include "schedulers/common/mem.h"
+#include "schedulers/dwcs/attr.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* ---- a socket's stream */
+
+/* The socket's device while the attachment holds, else NULL. */
+static __always_inline struct qs_dev *attached_dev(const struct qs_sock *ss)
+{
+	struct qs_dev *dev;
+
+	if (!ss || !ss->dev)
+		return NULL;
+	dev = qs_dev(ss->dev);
+	if (!dev || dev->gen != ss->dev_gen || dev->state != QS_DEV_READY)
+		return NULL;
+	return dev;
+}
+
+static __always_inline qs_stream_t *attached_stream(const struct qs_sock *ss)
+{
+	return qs_stream(qs_window(ss->dev), ss->stream);
+}
+
+static __always_inline void write_attr(qs_stream_t *s, const struct qs_attr *a)
+{
+	QS_ADD_ORDERED(&s->attr_seq, 1);
+	s->attr.oln = a->oln;
+	s->attr.old = a->old;
+	s->attr.ipg = a->ipg;
+	s->attr.flags = a->flags;
+	QS_ADD_ORDERED(&s->attr_seq, 1);
+}
+
+static __noinline int release_stream(struct qs_sock *ss)
+{
+	struct qs_dev *dev = attached_dev(ss);
+	__u32 i = ss->stream;
+	qs_core_t *c;
+
+	c = qs_window(ss->dev);
+	ss->dev = 0;
+	if (!dev)
+		return 0;
+	if (QS_LIFE_REFS(__sync_fetch_and_add(&qs_stream(c, i)->life, -1ull)) !=
+	    1)
+		return 0; /* packets are queued: the qdisc gives it back */
+	bpf_spin_lock(&dev->lock);
+	qs_stream_free(c, i);
+	bpf_spin_unlock(&dev->lock);
+	return 0;
+}
+
+/* ---- options */
+
+static __always_inline int check_option(const struct qs_attach *opt,
+					struct qs_attr *a)
+{
+	if (opt->version != QS_ABI_VERSION)
+		return -QS_EINVAL;
+	dwcs_attr_unpack(opt, a);
+	return dwcs_attr_check(a) == DWCS_OK ? 0 : -QS_EINVAL;
+}
+
+static __always_inline struct qs_dev *find_dev(struct bpf_sockopt *ctx,
+					       const struct qs_attach *opt,
+					       __u32 *index)
+{
+	struct qs_name_key key = {};
+	__u32 *i;
+
+	key.netns = bpf_get_netns_cookie(ctx);
+	__builtin_memcpy(key.name, opt->dev, sizeof(key.name));
+	i = bpf_map_lookup_elem(&qs_names, &key);
+	if (!i)
+		return NULL;
+	*index = *i;
+	return qs_dev(*i);
+}
+
+static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct qs_sock *ss;
+	struct qs_attr a;
+	struct qs_dev *dev;
+	qs_stream_t *s;
+	qs_core_t *c;
+	__u32 index = 0, i;
+	int err = check_option(opt, &a);
+
+	if (!sk || !opt)
+		return -QS_EINVAL;
+	if (err)
+		return err;
+	if (sk->family != QS_AF_INET && sk->family != QS_AF_INET6)
+		return -QS_EAFNOSUPPORT;
+	dev = find_dev(ctx, opt, &index);
+	if (!dev || dev->state != QS_DEV_READY)
+		return -QS_EOPNOTSUPP;
+	if (dev->sched != opt->sched)
+		return -QS_EOPNOTSUPP;
+	ss = bpf_sk_storage_get(&qs_socks, sk, NULL,
+				BPF_SK_STORAGE_GET_F_CREATE);
+	if (!ss)
+		return -QS_ENOMEM;
+	if (attached_dev(ss))
+		return -QS_EALREADY;
+	c = qs_window(index);
+	bpf_spin_lock(&dev->lock);
+	i = qs_stream_alloc(c);
+	bpf_spin_unlock(&dev->lock);
+	if (i == QS_NIL)
+		return -QS_ENOSPC;
+	s = qs_stream(c, i);
+	write_attr(s, &a);
+	s->cookie = bpf_get_socket_cookie(ctx);
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	s->uid = bpf_get_current_uid_gid();
+	ss->dev_gen = dev->gen;
+	ss->stream = i;
+	ss->gen = QS_LIFE_GEN(s->life) + 1;
+	ss->ifindex = dev->ifindex;
+	s->life = QS_LIFE(ss->gen, 1);
+	ss->dev = index;
+	return 0;
+}
+
+static __noinline int change(struct bpf_sockopt *ctx, struct qs_attach *opt)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct qs_sock *ss;
+	struct qs_attr a;
+	struct qs_dev *dev;
+	__u32 index = 0;
+	int err = check_option(opt, &a);
+
+	if (!sk)
+		return -QS_EINVAL;
+	ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
+	if (!ss || !ss->dev)
+		return -QS_ENOTCONN;
+	dev = attached_dev(ss);
+	if (!dev)
+		return -QS_ENODEV;
+	if (err)
+		return err;
+	if (opt->sched != QS_SCHED_NONE && opt->sched != dev->sched)
+		return -QS_EINVAL;
+	if (opt->dev[0] && (!find_dev(ctx, opt, &index) || index != ss->dev))
+		return -QS_EINVAL;
+	write_attr(attached_stream(ss), &a);
+	return 0;
+}
+
+static __noinline int detach(struct bpf_sockopt *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct qs_sock *ss;
+
+	if (!sk)
+		return -QS_EINVAL;
+	ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
+	if (!ss || !ss->dev)
+		return -QS_ENOTCONN;
+	return release_stream(ss);
+}
+
+SEC("cgroup/setsockopt")
+int qs_setsockopt(struct bpf_sockopt *ctx)
+{
+	struct qs_attach *opt = ctx->optval, copy;
+	int err;
+
+	if (ctx->level != QS_SOL_QSOCKETS)
+		return 1;
+	qs_use_arena();
+	if (ctx->optname == QS_DETACH) {
+		err = ctx->optlen == sizeof(__u32) ? detach(ctx) : -QS_EINVAL;
+	} else if (ctx->optname != QS_ATTACH && ctx->optname != QS_CHANGE) {
+		err = -QS_ENOPROTOOPT;
+	} else if (ctx->optlen != sizeof(*opt) ||
+		   (void *)(opt + 1) > ctx->optval_end) {
+		err = -QS_EINVAL;
+	} else {
+		copy = *opt;
+		err = ctx->optname == QS_ATTACH ? attach(ctx, &copy) :
+						  change(ctx, &copy);
+	}
+	if (err) {
+		bpf_set_retval(err);
+		return 0;
+	}
+	ctx->optlen = -1; /* done here: the kernel has no such level */
+	return 1;
+}
+
+/* ---- info */
+
+static __always_inline void info_stream(struct qos_info *o, qs_stream_t *s,
+					__u32 gen)
+{
+	o->oln = s->attr.oln;
+	o->old = s->attr.old;
+	o->ipg = s->attr.ipg;
+	o->stream_flags = s->attr.flags;
+	if (s->gen_seen != gen) { /* nothing was sent yet */
+		o->cur_oln = o->oln;
+		o->cur_old = o->old;
+		return;
+	}
+	o->cur_oln = s->cur_oln;
+	o->cur_old = s->cur_old;
+	o->backlog_packets = s->packets;
+	o->backlog_units = s->units;
+	o->backlog_bytes = s->bytes;
+	o->sent_units = s->sent_units;
+	o->sent_packets = s->sent_packets;
+	o->sent_bytes = s->sent_bytes;
+	o->late_units = s->late_units;
+	o->dropped_late = s->dropped_late;
+	o->dropped_frame = s->dropped_frame;
+	o->dropped_overflow = s->dropped_overflow;
+	o->violations = s->violations;
+	o->delay_last_ns = s->delay_last;
+	o->delay_max_ns = s->delay_max;
+}
+
+SEC("cgroup/getsockopt")
+int qs_getsockopt(struct bpf_sockopt *ctx)
+{
+	struct qos_info *o = ctx->optval;
+	struct qs_sock *ss = NULL;
+	struct qs_dev *dev;
+
+	if (ctx->level != QS_SOL_QSOCKETS)
+		return 1;
+	qs_use_arena();
+	if (ctx->optname != QS_INFO) {
+		bpf_set_retval(-QS_ENOPROTOOPT);
+		return 1;
+	}
+	if (ctx->optlen != sizeof(*o) || (void *)(o + 1) > ctx->optval_end) {
+		bpf_set_retval(-QS_EINVAL);
+		return 1;
+	}
+	if (ctx->sk)
+		ss = bpf_sk_storage_get(&qs_socks, ctx->sk, NULL, 0);
+	if (!ss || !ss->dev) {
+		bpf_set_retval(-QS_ENOTCONN);
+		return 1;
+	}
+	__builtin_memset(o, 0, sizeof(*o));
+	o->size = sizeof(*o);
+	o->state = QOS_STATE_ATTACHED;
+	dev = attached_dev(ss);
+	if (!dev) {
+		o->state |= QOS_STATE_DEVICE_GONE;
+	} else {
+		o->engine = QOS_ENGINE_KERNEL;
+		o->exact = 1;
+		__builtin_memcpy(o->dev, dev->name, sizeof(o->dev));
+		__builtin_memcpy(o->name, dev->sched_name, sizeof(o->name));
+		o->device_rate = dev->rate;
+		info_stream(o, attached_stream(ss), ss->gen);
+	}
+	ctx->optlen = sizeof(*o);
+	ctx->retval = 0;
+	return 1;
+}
+
+SEC("cgroup/sock_release")
+int qs_sock_release(struct bpf_sock *sk)
+{
+	struct qs_sock *ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
+
+	qs_use_arena();
+	if (ss && ss->dev)
+		release_stream(ss);
+	return 1;
+}

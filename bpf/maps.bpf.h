@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The maps that all programs share; include/qsockets/abi.h says who writes
+ * what. They are pinned by the names they have here.
+ */
+#ifndef QS_MAPS_BPF_H
+#define QS_MAPS_BPF_H
+
+#include "bpf/kernel.bpf.h"
+#include <qsockets/abi.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct qs_meta);
+} qs_meta SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, QS_MAX_DEVICES + 1);
+	__type(key, __u32);
+	__type(value, struct qs_dev);
+} qs_devs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * (QS_MAX_DEVICES + 1));
+	__type(key, struct qs_name_key);
+	__type(value, __u32);
+} qs_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, QS_MAX_DEVICES + 1);
+	__type(key, struct qs_if_key);
+	__type(value, __u32);
+} qs_ifs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct qs_sock);
+} qs_socks SEC(".maps");
+
+static __always_inline struct qs_dev *qs_dev(__u32 i)
+{
+	return bpf_map_lookup_elem(&qs_devs, &i);
+}
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QSockets: end-host quality of service for BSD sockets.
+ *
+ * A socket is given the attributes of a packet scheduler; the kernel tells its
+ * packets by the socket itself and schedules them; each message may bring a
+ * deadline, a drop priority and frame boundaries. See qsockets(7).
+ *
+ * All calls are thread-safe, work across fork() and keep no state about a file
+ * descriptor in the process: the socket carries it, so dup(), SCM_RIGHTS and
+ * plain close() do what one expects. On failure they return -1 and set errno,
+ * nothing is applied in part, and qsock_errmsg() says which field was wrong.
+ * Pointers stay the caller's; nothing is kept after a call returns.
+ */
+#ifndef QSOCKETS_H
+#define QSOCKETS_H
+
+#include <net/if.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <qsockets/info.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The socket level at which the kernel's part answers. */
+#ifndef SOL_QSOCKETS
+#define SOL_QSOCKETS 0x5153
+#endif
+
+/* In stream_flags and drop_flag: late units are sent late, never dropped. */
+#define DWCS_NON_DROPPABLE 0x01u
+/* In drop_flag: this message begins or ends a frame (both: it is one). */
+#define QSOCK_FRAME_START 0x02u
+#define QSOCK_FRAME_END 0x04u
+/* In drop_flag: drop priority 0 (first to go, the default) to 7. */
+#define QSOCK_PRIO(n) (((uint32_t)(n) & 7u) << 3)
+/* In stream_flags: may send ahead of its rate when the device would idle. */
+#define DWCS_WORK_CONSERVING 0x100u
+
+/* The period, in us, of n units a second, with 2% of margin for clock drift. */
+#define DWCS_FPS(n) ((uint32_t)(100000000u / (102u * (n))))
+
+/* Which device and scheduler, and the stream's attributes there. */
+struct qos_params {
+	char dev[IFNAMSIZ]; /* empty: the host's managed device */
+	char name[16]; /* the scheduler: "dwcs" */
+	void *attributes; /* e.g. struct q_dwcs_attr; NULL: its defaults */
+};
+
+/*
+ * DWCS: of every `old` consecutive units at most `oln` may be lost or late,
+ * and one unit is due every `ipg`.
+ */
+struct q_dwcs_attr {
+	uint32_t oln; /* tolerated losses; at most old */
+	uint32_t old; /* window, units; 0 (with oln 0): no window, EDF */
+	uint32_t ipg; /* period, us; 0: no rate, messages bring deadlines */
+	uint32_t stream_flags; /* DWCS_NON_DROPPABLE, DWCS_WORK_CONSERVING */
+};
+
+/* What one message asks for. */
+struct packet_flags {
+	uint32_t drop_flag; /* DWCS_NON_DROPPABLE, QSOCK_FRAME_*, QSOCK_PRIO() */
+	uint64_t deadline; /* ns of CLOCK_MONOTONIC; 0: the period's end */
+};
+
+/* One message of qsendmmsg(). */
+struct qmmsghdr {
+	struct mmsghdr m; /* as for sendmmsg(); msg_len is set on return */
+	struct packet_flags flags;
+};
+
+/* How a device is set up; zero is the default of each. */
+struct qos_device {
+	uint64_t rate; /* bit/s to shape to; 0: the device sets the pace */
+	uint32_t packets; /* queue limit; 0: 16384 */
+	uint32_t streams; /* most attached sockets; 0: 4096 */
+	uint32_t burst; /* bytes ahead of the rate; 0: one MTU or 100 us */
+	uint32_t overhead; /* bytes added to each packet's length */
+	char cgroup[256]; /* sockets of this cgroup v2; empty: the root */
+};
+
+/*
+ * Make params->name the scheduler of params->dev (attributes: NULL). For the
+ * administrator, once per device: no process stays. The same again is a
+ * success. qsockinit_device() also says how; `size` is sizeof(*device).
+ *
+ * EPERM no privilege; ENODEV no such device; ENOENT unknown scheduler; EINVAL
+ * a bad field; EOPNOTSUPP the kernel lacks what is needed; EBUSY another
+ * scheduler or an administrator's own qdisc is there, or other settings.
+ */
+int qsockinit(struct qos_params *params);
+int qsockinit_device(struct qos_params *params, const struct qos_device *device,
+		     size_t size);
+
+/*
+ * Give the device back: what was there before qsockinit() is there again.
+ * Attached sockets go on as plain sockets. ENODEV, EPERM, ENOENT (was not
+ * initialised).
+ */
+int qsockfini(const char *dev);
+
+/*
+ * socket() and qattach() in one. On failure there is no socket. Errors are
+ * socket()'s and qattach()'s.
+ */
+int qsocket(int domain, int type, int protocol, struct qos_params *params);
+
+/*
+ * Schedule what is sent on fd. IPv4 or IPv6; datagram, stream or raw.
+ *
+ * EBADF, ENOTSOCK; EAFNOSUPPORT not an IP socket; EFAULT; EINVAL a bad field;
+ * ENOENT unknown scheduler; EOPNOTSUPP nothing was initialised; EALREADY is
+ * attached; ENOSPC the device has no stream left (the socket stays usable, as
+ * best effort).
+ */
+int qattach(int fd, struct qos_params *params);
+
+/* Best effort again. What is queued leaves as scheduled. ENOTCONN: was not. */
+int qdetach(int fd);
+
+/*
+ * Other attributes, from the next unit on. params->dev and params->name may be
+ * empty and else must be what the socket is attached to (EINVAL). ENOTCONN.
+ */
+int qchange(int fd, struct qos_params *params);
+
+/* What the scheduler knows of fd's stream, in up to `size` bytes. ENOTCONN. */
+int qinfo(int fd, struct qos_info *info, size_t size);
+
+/*
+ * send(), sendto(), sendmsg() and sendmmsg() with what the scheduler should
+ * know of the message. pflags NULL is the plain call. On a socket that is not
+ * attached, and on TCP, pflags are accepted and have no effect. A deadline
+ * that has passed makes the message late; one more than QSOCK_HORIZON_NS ahead
+ * is taken as that. qsendmmsg() takes each message's own flags.
+ *
+ * EINVAL: unknown bits in drop_flag. Else the plain call's errors.
+ */
+ssize_t qsend(int fd, const void *buf, size_t len, int flags,
+	      struct packet_flags *pflags);
+ssize_t qsendto(int fd, const void *buf, size_t len, int flags,
+		const struct sockaddr *to, socklen_t tolen,
+		struct packet_flags *pflags);
+ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
+		 struct packet_flags *pflags);
+int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n, int flags);
+
+/* As far ahead as a deadline can be, ns. */
+#define QSOCK_HORIZON_NS 10000000000ull
+
+/* close(); the stream goes when its queued packets have left. */
+int qclose(int fd);
+
+/*
+ * Why the last call of this thread failed: a sentence that names the field.
+ * The string is the library's and valid until the thread's next call.
+ */
+const char *qsock_errmsg(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

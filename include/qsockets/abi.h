@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What crosses the user/kernel line, and what is pinned under bpffs. Both
+ * sides include this file; it needs nothing but the kernel's own headers.
+ * A change of anything here raises QS_ABI_VERSION.
+ */
+#ifndef QSOCKETS_ABI_H
+#define QSOCKETS_ABI_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <qsockets/info.h>
+
+#define QS_ABI_MAGIC 0x51534f43u /* "QSOC" */
+#define QS_ABI_VERSION 1u
+
+#define QS_SOL_QSOCKETS 0x5153
+#define QS_NAME_LEN 16
+
+/* Options at SOL_QSOCKETS. */
+enum qs_option {
+	QS_ATTACH = 1, /* set: struct qs_attach */
+	QS_CHANGE = 2, /* set: struct qs_attach, dev empty or the same */
+	QS_DETACH = 3, /* set: __u32, 0 */
+	QS_INFO = 4, /* get: struct qos_info or its beginning */
+};
+
+/* Schedulers by number; the names are their folders' and qdisc kinds'. */
+enum qs_scheduler {
+	QS_SCHED_NONE = 0, /* in QS_CHANGE: whatever it is */
+	QS_SCHED_DWCS = 1,
+};
+
+/*
+ * 32 bytes: up to that size the kernel needs no allocation to hand an option
+ * to the manager. What attr[] means is the scheduler's own (attr.h there).
+ */
+struct qs_attach {
+	char dev[QS_NAME_LEN];
+	__u32 attr[3];
+	__u16 flags;
+	__u8 sched; /* enum qs_scheduler */
+	__u8 version; /* QS_ABI_VERSION */
+};
+_Static_assert(sizeof(struct qs_attach) == 32, "qs_attach");
+
+/* ---- a message's 64 bits (SCM_TXTIME): the deadline, its low bits flags */
+
+#define QS_TX_FLAGS 0xffull
+#define QS_TX_NON_DROPPABLE 0x01u
+#define QS_TX_FRAME_START 0x02u
+#define QS_TX_FRAME_END 0x04u
+#define QS_TX_PRIO_SHIFT 3
+#define QS_TX_PRIO_MASK 0x38u
+#define QS_TX_KNOWN 0x3fu /* what drop_flag may hold */
+#define QS_TX_MAX ((1ull << 63) - 1) /* newer kernels clamp beyond */
+#define QS_TX_HORIZON_NS 10000000000ull
+
+/* ---- qs_attach.flags: stream flags */
+
+#define QS_STREAM_NON_DROPPABLE 0x001u
+#define QS_STREAM_WORK_CONSERVING 0x100u
+#define QS_STREAM_KNOWN 0x101u
+
+/* ---- from the classifier to the qdisc, in qdisc_skb_cb's data (20 bytes) */
+
+struct qs_cb {
+	__u32 magic_flags; /* QS_CB_MAGIC and QS_CBF_* */
+	__u32 stream; /* index of the stream + 1; 0: best effort */
+	__u32 gen; /* of the stream's attachment */
+	__u32 tx_lo, tx_hi; /* the message's 64 bits */
+};
+_Static_assert(sizeof(struct qs_cb) == 20, "qs_cb");
+#define QS_CB_MAGIC 0x51530000u /* the classifier saw this packet */
+#define QS_CB_MAGIC_MASK 0xffff0000u
+
+/* What the classifier adds to a message's flags. */
+#define QS_CBF_CONTROL 0x100u /* ARP, ND, TCP handshakes: never behind bulk */
+#define QS_CBF_RELIABLE 0x200u /* TCP: never dropped for its deadline */
+#define QS_CBF_MORE 0x400u /* an IP fragment, and not the last */
+#define QS_CBF_KNOWN 0x700u
+
+/* ---- pinned under bpffs, in QS_PIN_DIR */
+
+#define QS_PIN_DIR "qsockets"
+#define QS_MAX_DEVICES 63 /* the arena's windows, less the first */
+#define QS_WINDOW_SHIFT 26 /* 64 MiB of the arena for a device */
+#define QS_ARENA_PAGES (1u << 20)
+#define QS_ARENA_BASE (1ull << 44) /* where programs' users map it */
+
+/* The map "qs_meta", one entry; written last, so what has it is whole. */
+struct qs_meta {
+	__u32 magic;
+	__u32 version;
+	__u32 dev_size; /* sizeof(struct qs_dev) */
+	__u32 stream_size; /* sizeof(struct qs_stream) */
+	__u32 core_size; /* sizeof(struct qs_core) */
+	__u32 slot_size; /* sizeof(struct qs_slot) */
+	__u64 cgroup_id; /* the manager serves sockets of this cgroup */
+};
+
+enum qs_dev_state {
+	QS_DEV_FREE = 0,
+	QS_DEV_SETUP = 1, /* being initialised; attach does not see it */
+	QS_DEV_READY = 2,
+};
+
+/*
+ * The map "qs_devs": an array of QS_MAX_DEVICES + 1, entry 0 unused. Entry i
+ * owns the arena from i << QS_WINDOW_SHIFT.
+ *
+ * Written by qsockinit/qsockfini, one at a time (they hold a file lock), but
+ * for: `qdisc`, by the qdisc's init (0 to 1, atomically) and destroy; and the
+ * free list of streams in the arena, under `lock`. The manager, the classifier
+ * and the qdisc read without the lock: they look at `state` and `gen` first,
+ * and what follows them does not change while these stay.
+ */
+struct qs_dev {
+	struct bpf_spin_lock lock;
+	__u32 state; /* enum qs_dev_state */
+	__u32 gen; /* one more at each init; in every socket's qs_sock */
+	__u32 qdisc; /* 1: a qdisc of ours is on the device */
+	__u32 ifindex;
+	__u32 sched; /* enum qs_scheduler */
+	__u64 netns; /* cookie of the network namespace */
+	char name[QS_NAME_LEN]; /* the device's */
+	char sched_name[QS_NAME_LEN];
+	__u64 rate; /* bit/s, 0: not shaped */
+	__u32 packets, streams;
+	__u32 burst, overhead; /* as asked for */
+	__u32 gso_max_size, gso_max_segs; /* the device's own, given back */
+};
+
+/* Keys of "qs_names" and "qs_ifs"; the values are __u32 indices of qs_devs. */
+struct qs_name_key {
+	__u64 netns;
+	char name[QS_NAME_LEN]; /* all zero: the namespace's managed device */
+};
+struct qs_if_key {
+	__u64 netns;
+	__u32 ifindex;
+	__u32 zero;
+};
+
+/*
+ * A socket's storage, map "qs_socks". Written by the manager, which runs under
+ * the socket's lock; read by the classifier, which does not. The classifier
+ * may so see one attachment's stream with another's generation: the qdisc
+ * refuses the pair, and the packet goes as best effort.
+ */
+struct qs_sock {
+	__u32 dev; /* index of qs_devs; 0: not attached */
+	__u32 dev_gen;
+	__u32 stream; /* index */
+	__u32 gen; /* of the stream */
+	__u32 ifindex; /* the device's */
+	__u32 zero;
+};
+
+#endif

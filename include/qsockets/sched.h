@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a scheduler's core works on, and what a scheduler module provides.
+ *
+ * A core is freestanding C that runs in the kernel (where the verifier must
+ * pass it), in the library and under the simulator's virtual clock. Its memory
+ * is one block, laid out by qs_core_layout(): indices, no pointers; no
+ * allocation; no recursion; each loop has a bound; time is passed in, ns of
+ * CLOCK_MONOTONIC. In the kernel the block is a window of a BPF arena, so its
+ * sizes are chosen when a device is set up, not when it is compiled.
+ *
+ * Contexts. "root": enqueue, dequeue and reset, which the kernel runs under the
+ * qdisc's root lock. "manager": attach, change, detach and close, which run at
+ * any time on any CPU, under the socket's lock. "setup": before the qdisc
+ * exists. Readers (info, show) take nothing: each word they read is whole.
+ *
+ * A module (schedulers/NAME) defines, before it includes common/engine.h:
+ *
+ *   sched_precedes(a, b)	does stream a's head go before b's?
+ *   sched_reset(s)		the stream is new or has new attributes
+ *   sched_sent(s)		a unit is sent in time
+ *   sched_missed(s, n)		a unit misses n deadlines, one a period
+ *
+ * and in attr.h, which the manager and the library share, its attributes'
+ * check and packing; and in NAME.bpf.c the qdisc, made by bpf/qdisc.bpf.h.
+ */
+#ifndef QSOCKETS_SCHED_H
+#define QSOCKETS_SCHED_H
+
+#include <qsockets/abi.h>
+
+/* Where a core's memory is: an address space in the kernel, plain elsewhere. */
+#ifdef __bpf__
+#define QS_MEM __attribute__((address_space(1)))
+#else
+#define QS_MEM
+#endif
+
+#define QS_NIL 0xffffffffu
+
+/* ---- packets and units */
+
+/*
+ * One queued packet. A unit is a chain of packets by `next`, its first packet
+ * the unit's head, which carries what is the unit's. root only.
+ */
+struct qs_slot {
+	__u64 deadline; /* the message's own, 0: none */
+	__u64 arrival; /* when the packet came; of a head: the unit's last */
+	__u32 len; /* bytes on the wire */
+	__u32 next; /* in the unit, the flow or the free list */
+	__u32 stream; /* its stream, QS_NIL: best effort */
+	__u16 flags; /* QS_TX_*, QS_CBF_* */
+	__u16 late; /* head: the miss was counted */
+	/* of a head */
+	__u64 order; /* first come, first served */
+	__u32 unit_next; /* the stream's next unit */
+	__u32 unit_last; /* the unit's last packet */
+	__u32 unit_bytes;
+	__u32 unit_packets;
+};
+
+/* ---- streams */
+
+/* Which heap holds the stream. */
+enum qs_heap_id {
+	QS_HEAP_READY = 0, /* released: by the scheduler's precedence */
+	QS_HEAP_WAIT = 1, /* not yet released: by release time */
+	QS_HEAP_AHEAD = 2, /* the same, may use idle time */
+	QS_HEAPS = 3,
+};
+
+/* What the manager says of a stream: the scheduler's attributes. */
+struct qs_attr {
+	__u32 oln, old;
+	__u32 ipg; /* us */
+	__u32 flags; /* QS_STREAM_* */
+};
+
+/*
+ * `life` ties a stream's slot to its users: the attachment's number in the high
+ * half, references in the low one (the socket's, and the queue's while it is
+ * not empty). It only changes atomically; who takes the last reference gives
+ * the slot back to the free list. A packet's number must be the stream's.
+ */
+#define QS_LIFE(gen, refs) (((__u64)(gen) << 32) | (refs))
+#define QS_LIFE_GEN(life) ((__u32)((life) >> 32))
+#define QS_LIFE_REFS(life) ((__u32)(life))
+
+struct qs_stream {
+	/* manager; read in root */
+	__u64 life; /* both, atomically */
+	__u32 attr_seq; /* odd while attr is written */
+	__u32 next_free; /* free list, under qs_dev.lock */
+	struct qs_attr attr;
+	__u64 cookie; /* the socket's */
+	__u32 pid, uid; /* who attached it */
+
+	/* root */
+	struct qs_attr now; /* attr as adopted */
+	__u32 seq_seen; /* attr_seq that `now` is of */
+	__u32 gen_seen; /* the attachment that the rest is of */
+	__u32 cur_oln, cur_old; /* x', y' */
+	__u32 tagged; /* the window was broken */
+	__u32 heap, pos; /* enum qs_heap_id and place in it, or QS_NIL */
+	__u32 head, tail; /* units */
+	__u32 open; /* the unit that is still being built, or QS_NIL */
+	__u32 before_open; /* the unit before that one */
+	__u32 framed; /* between a frame's start and its end */
+	__u32 broken; /* a part of the frame was lost: drop to its end */
+	__u32 packets, units; /* queued */
+	__u64 bytes; /* queued */
+	__u64 release; /* of the head unit: its period's start */
+	__u64 deadline; /* of the head unit */
+	__u64 period_next; /* the next unit is released no earlier */
+	__u64 order; /* of the head unit */
+
+	/* root writes, all read; since the attachment */
+	__u64 sent_units, sent_packets, sent_bytes;
+	__u64 late_units;
+	__u64 dropped_late, dropped_frame, dropped_overflow;
+	__u64 violations;
+	__u64 delay_last, delay_max; /* ns */
+};
+
+/* ---- best effort: flows that share fairly */
+
+struct qs_flow {
+	__u32 head, tail; /* packets */
+	__u32 next; /* in the list of new or old flows */
+	__u32 packets;
+	__s32 deficit; /* bytes */
+	__u32 listed;
+};
+
+struct qs_list {
+	__u32 first, last;
+};
+
+/* ---- the core */
+
+#define QS_FLOWS 1024u /* a power of two */
+#define QS_FLOW_QUANTUM 1514
+/* While streams have work, best effort gets one byte in this many. */
+#define QS_BESTEFFORT_SHARE 20u
+
+#define QS_CORE_MAGIC 0x51434f52u
+
+struct qs_core {
+	/* setup */
+	__u32 magic;
+	__u32 n_slots, n_streams;
+	__u32 stream_limit; /* packets that one stream may queue */
+	__u32 overhead; /* bytes added to each packet */
+	__u32 zero;
+	__u64 rate; /* bit/s, 0: not shaped */
+	__u64 slack; /* ns that a late timer may catch up */
+	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */
+
+	/* under qs_dev.lock */
+	__u32 free_stream;
+	__u32 attached;
+
+	/* root */
+	__u32 free_slot, free_slots;
+	__u32 heap_len[QS_HEAPS];
+	__u32 current; /* the stream whose unit is being sent, or QS_NIL */
+	__u32 current_slot, current_last; /* its next and last packet */
+	__u32 current_late; /* that unit is late */
+	__u32 doomed; /* packets given up, by next */
+	__u32 released; /* streams whose last reference the queue had */
+	__u32 be_packets;
+	__u32 be_owed; /* bytes of streams sent while best effort waited */
+	struct qs_list be_control; /* packets that never wait behind bulk */
+	struct qs_list be_new, be_old; /* flows */
+	__u64 free_at; /* when the wire is free */
+	__u64 wake; /* when dequeue said "not before" */
+	__u64 order; /* of the next unit */
+
+	/* root writes, all read */
+	__u64 sent_packets, sent_bytes;
+	__u64 be_sent_packets, be_sent_bytes, be_dropped;
+	__u64 dropped_late, dropped_frame, dropped_overflow; /* packets */
+	__u64 violations;
+};
+
+/* What enqueue is told of a packet. */
+struct qs_packet {
+	__u64 deadline; /* 0: none */
+	__u32 len; /* bytes */
+	__u32 stream; /* index, or QS_NIL: best effort */
+	__u32 gen; /* the attachment */
+	__u32 flags; /* QS_TX_*, QS_CBF_* */
+	__u32 hash; /* of the flow, for best effort */
+};
+
+/* enqueue's refusals; else it returns the slot. */
+#define QS_REFUSED_FULL (-1)
+#define QS_REFUSED_FRAME (-2) /* a part of its frame was lost before */
+
+/* dequeue's answers: one of these, with the slot in the low half. */
+#define QS_DEQ_EMPTY 0ull
+#define QS_DEQ_WAIT (1ull << 32) /* nothing until qs_core.wake */
+#define QS_DEQ_SEND (2ull << 32)
+#define QS_DEQ_DROP (3ull << 32) /* free this packet, ask again */
+#define QS_DEQ_OP(r) ((r) & ~0xffffffffull)
+#define QS_DEQ_SLOT(r) ((__u32)(r))
+
+#endif

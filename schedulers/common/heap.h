@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Binary heaps of streams, by index: one of the released streams, in the
+ * scheduler's precedence, and two of the waiting ones, by release time.
+ * A stream is in at most one heap and knows its place in it.
+ */
+#ifndef QS_COMMON_HEAP_H
+#define QS_COMMON_HEAP_H
+
+#include "mem.h"
+
+#define QS_HEAP_DEPTH 24 /* levels: up to 16 million streams */
+
+QS_INLINE int qs_heap_before(qs_core_t *c, __u32 h, __u32 a, __u32 b)
+{
+	qs_stream_t *sa = qs_stream(c, a), *sb = qs_stream(c, b);
+
+	if (h == QS_HEAP_READY)
+		return sched_precedes(sa, sb);
+	if (sa->release != sb->release)
+		return sa->release < sb->release;
+	return sa->order < sb->order;
+}
+
+QS_INLINE void qs_heap_put(qs_core_t *c, qs_index_t *heap, __u32 pos, __u32 i)
+{
+	heap[pos] = i;
+	qs_stream(c, i)->pos = pos;
+}
+
+QS_FN int qs_heap_up(qs_core_t *c, __u32 h, __u32 pos)
+{
+	qs_index_t *heap = qs_heap(c, h);
+	__u32 i = heap[pos];
+	__u32 k, parent;
+
+	for (k = 0; k < QS_HEAP_DEPTH && pos && qs_can_loop; k++) {
+		parent = (pos - 1) / 2;
+		if (!qs_heap_before(c, h, i, heap[parent]))
+			break;
+		qs_heap_put(c, heap, pos, heap[parent]);
+		pos = parent;
+	}
+	qs_heap_put(c, heap, pos, i);
+	return 0;
+}
+
+QS_FN int qs_heap_down(qs_core_t *c, __u32 h, __u32 pos)
+{
+	qs_index_t *heap = qs_heap(c, h);
+	__u32 n = c->heap_len[h];
+	__u32 i = heap[pos];
+	__u32 k, child;
+
+	for (k = 0; k < QS_HEAP_DEPTH && qs_can_loop; k++) {
+		child = 2 * pos + 1;
+		if (child >= n)
+			break;
+		if (child + 1 < n &&
+		    qs_heap_before(c, h, heap[child + 1], heap[child]))
+			child++;
+		if (!qs_heap_before(c, h, heap[child], i))
+			break;
+		qs_heap_put(c, heap, pos, heap[child]);
+		pos = child;
+	}
+	qs_heap_put(c, heap, pos, i);
+	return 0;
+}
+
+QS_INLINE void qs_heap_add(qs_core_t *c, __u32 h, __u32 i)
+{
+	__u32 pos = c->heap_len[h]++;
+
+	qs_stream(c, i)->heap = h;
+	qs_heap(c, h)[pos] = i;
+	if (!pos)
+		qs_stream(c, i)->pos = 0;
+	else
+		qs_heap_up(c, h, pos);
+}
+
+QS_INLINE void qs_heap_del(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 h = s->heap, pos = s->pos;
+	__u32 n, last;
+
+	if (h >= QS_HEAPS)
+		return;
+	s->heap = QS_NIL;
+	n = --c->heap_len[h];
+	if (pos == n)
+		return;
+	last = qs_heap(c, h)[n];
+	qs_heap_put(c, qs_heap(c, h), pos, last);
+	qs_heap_up(c, h, pos);
+	qs_heap_down(c, h, qs_stream(c, last)->pos);
+}
+
+/* The first stream of a heap, or QS_NIL. */
+QS_INLINE __u32 qs_heap_top(qs_core_t *c, __u32 h)
+{
+	return c->heap_len[h] ? qs_heap(c, h)[0] : QS_NIL;
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A core's memory: where each table is in the block, and the few words that
+ * differ between the kernel and elsewhere.
+ */
+#ifndef QS_COMMON_MEM_H
+#define QS_COMMON_MEM_H
+
+#include <qsockets/sched.h>
+
+#ifdef __bpf__
+#include "bpf/arena.bpf.h" /* qs_can_loop */
+#else
+#define qs_can_loop 1
+#endif
+
+/* Kept out of line, so that the verifier sees each once. */
+#define QS_FN static __attribute__((noinline, unused))
+#define QS_INLINE static inline __attribute__((always_inline, unused))
+
+#define QS_READ(x) (*(const volatile __typeof__(x) QS_MEM *)&(x))
+
+/*
+ * Adds to a counter as a full barrier: BPF has no fence, but an atomic whose
+ * result is used orders all that is before and after it.
+ */
+#define QS_ADD_ORDERED(p, n)                         \
+	({                                           \
+		__u32 was = __sync_fetch_and_add(p, n); \
+		__asm__ volatile("" ::"r"(was) : "memory"); \
+		was;                                 \
+	})
+
+typedef struct qs_core QS_MEM qs_core_t;
+typedef struct qs_stream QS_MEM qs_stream_t;
+typedef struct qs_slot QS_MEM qs_slot_t;
+typedef struct qs_flow QS_MEM qs_flow_t;
+typedef __u32 QS_MEM qs_index_t;
+
+QS_INLINE qs_slot_t *qs_slot(qs_core_t *c, __u32 i)
+{
+	return (qs_slot_t *)((char QS_MEM *)c + c->off_slots) + i;
+}
+
+QS_INLINE qs_stream_t *qs_stream(qs_core_t *c, __u32 i)
+{
+	return (qs_stream_t *)((char QS_MEM *)c + c->off_streams) + i;
+}
+
+QS_INLINE qs_flow_t *qs_flow(qs_core_t *c, __u32 i)
+{
+	return (qs_flow_t *)((char QS_MEM *)c + c->off_flows) + i;
+}
+
+QS_INLINE qs_index_t *qs_heap(qs_core_t *c, __u32 h)
+{
+	return (qs_index_t *)((char QS_MEM *)c + c->off_heaps) +
+	       (__u64)h * c->n_streams;
+}
+
+/* ---- setup */
+
+#define QS_ALIGN(n) (((n) + 63) & ~63ull)
+
+/* Sets the tables' places from the sizes; returns the block's size in bytes. */
+QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
+{
+	__u64 at = QS_ALIGN(sizeof(struct qs_core));
+
+	c->n_slots = slots;
+	c->n_streams = streams;
+	c->off_slots = at;
+	at = QS_ALIGN(at + (__u64)slots * sizeof(struct qs_slot));
+	c->off_streams = at;
+	at = QS_ALIGN(at + (__u64)streams * sizeof(struct qs_stream));
+	c->off_flows = at;
+	at = QS_ALIGN(at + QS_FLOWS * sizeof(struct qs_flow));
+	c->off_heaps = at;
+	return QS_ALIGN(at + (__u64)QS_HEAPS * streams * sizeof(__u32));
+}
+
+/* ---- a free stream: its slot in the table, given to one attachment */
+
+QS_INLINE void qs_stream_free(qs_core_t *c, __u32 i)
+{
+	qs_stream(c, i)->next_free = c->free_stream;
+	c->free_stream = i;
+	c->attached--;
+}
+
+QS_INLINE __u32 qs_stream_alloc(qs_core_t *c)
+{
+	__u32 i = c->free_stream;
+
+	if (i != QS_NIL) {
+		c->free_stream = qs_stream(c, i)->next_free;
+		c->attached++;
+	}
+	return i;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A stream's queue: units in order of arrival, each a chain of packets. A unit
+ * is one packet, or all from a frame's start to its end; it counts for the
+ * scheduler once it is whole, so that no part of a frame is sent before the
+ * rest is there. Only the last unit of a queue can be one still being built.
+ */
+#ifndef QS_COMMON_QUEUE_H
+#define QS_COMMON_QUEUE_H
+
+#include "mem.h"
+
+QS_INLINE __u32 qs_slot_alloc(qs_core_t *c)
+{
+	__u32 i = c->free_slot;
+
+	c->free_slot = qs_slot(c, i)->next;
+	c->free_slots--;
+	return i;
+}
+
+QS_INLINE void qs_slot_free(qs_core_t *c, __u32 i)
+{
+	qs_slot_t *p = qs_slot(c, i);
+
+	p->next = c->free_slot;
+	c->free_slot = i;
+	c->free_slots++;
+}
+
+QS_INLINE void qs_unit_begin(qs_core_t *c, qs_stream_t *s, __u32 i)
+{
+	qs_slot_t *p = qs_slot(c, i);
+
+	p->unit_next = QS_NIL;
+	p->unit_last = i;
+	p->unit_bytes = p->len;
+	p->unit_packets = 1;
+	p->late = 0;
+	s->before_open = s->tail;
+	if (s->head == QS_NIL)
+		s->head = i;
+	else
+		qs_slot(c, s->tail)->unit_next = i;
+	s->tail = i;
+	s->open = i;
+}
+
+QS_INLINE void qs_unit_append(qs_core_t *c, qs_stream_t *s, __u32 i)
+{
+	qs_slot_t *head = qs_slot(c, s->open);
+	qs_slot_t *p = qs_slot(c, i);
+
+	qs_slot(c, head->unit_last)->next = i;
+	head->unit_last = i;
+	head->unit_bytes += p->len;
+	head->unit_packets++;
+	head->flags |= p->flags & QS_TX_NON_DROPPABLE;
+}
+
+QS_INLINE void qs_unit_end(qs_core_t *c, qs_stream_t *s, __u64 now)
+{
+	qs_slot_t *head = qs_slot(c, s->open);
+
+	head->arrival = now;
+	head->order = c->order++;
+	s->open = QS_NIL;
+	s->units++;
+}
+
+/* The packets of a unit that is given up wait to be handed out as drops. */
+QS_INLINE void qs_unit_doom(qs_core_t *c, qs_stream_t *s, __u32 unit)
+{
+	qs_slot_t *head = qs_slot(c, unit);
+
+	s->packets -= head->unit_packets;
+	s->bytes -= head->unit_bytes;
+	qs_slot(c, head->unit_last)->next = c->doomed;
+	c->doomed = unit;
+}
+
+/* Takes the first unit off the queue's list; the caller has its packets. */
+QS_INLINE void qs_unit_pop(qs_core_t *c, qs_stream_t *s)
+{
+	s->head = qs_slot(c, s->head)->unit_next;
+	s->units--;
+}
+
+/* Gives up the unit being built, which is the last. */
+QS_INLINE void qs_unit_abandon(qs_core_t *c, qs_stream_t *s)
+{
+	__u32 unit = s->open;
+
+	s->open = QS_NIL;
+	if (s->head == unit) {
+		s->head = QS_NIL;
+	} else {
+		s->tail = s->before_open;
+		qs_slot(c, s->tail)->unit_next = QS_NIL;
+	}
+	qs_unit_doom(c, s, unit);
+}
+
+#endif

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Meson describes the build; these are the commands in README.
+BUILD = build
+PREFIX = /usr/local
+DESTDIR =
+MESON_OPTIONS =
+BENCH =
+TEST =
+
+all: setup-build compile
+
+setup-%:
+	@scripts/setup $*
+
+# Says nothing when there is nothing to do.
+compile: | $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -n | grep -q 'no work to do' || ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup --prefix=$(PREFIX) $(MESON_OPTIONS) $(BUILD)
+
+demo: setup-demo compile
+	@scripts/demo
+
+test: setup-test compile
+	@scripts/run-tests $(TEST)
+
+bench: setup-demo compile
+	@scripts/bench $(BENCH)
+
+check-style: setup-test compile
+	@scripts/check
+
+install: all
+	@meson configure --prefix=$(PREFIX) $(BUILD)
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+	@test -n "$(DESTDIR)" || /sbin/ldconfig
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all compile demo test bench check-style install clean
+# One recipe after the other; ninja uses all CPUs.
+.NOTPARALLEL:

@@ -128,14 +128,13 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 		return -QS_ENOSPC;
 	s = qs_stream(c, i);
 	write_attr(s, &a);
-	s->cookie = bpf_get_socket_cookie(ctx);
 	s->pid = bpf_get_current_pid_tgid() >> 32;
 	s->uid = bpf_get_current_uid_gid();
 	ss->dev_gen = dev->gen;
 	ss->stream = i;
 	ss->gen = QS_LIFE_GEN(s->life) + 1;
 	ss->ifindex = dev->ifindex;
-	s->life = QS_LIFE(ss->gen, 1);
+	__sync_lock_test_and_set(&s->life, QS_LIFE(ss->gen, 1)); /* ordered */
 	ss->dev = index;
 	return 0;
 }
@@ -278,8 +277,9 @@ int qs_getsockopt(struct bpf_sockopt *ctx)
 		o->device_rate = dev->rate;
 		info_stream(o, attached_stream(ss), ss->gen);
 	}
-	ctx->optlen = sizeof(*o);
-	ctx->retval = 0;
+	/* volatile: the context takes no store of the two at once */
+	*(volatile __s32 *)&ctx->optlen = sizeof(*o);
+	*(volatile __s32 *)&ctx->retval = 0;
 	return 1;
 }
 

@@ -55,13 +55,13 @@ static __noinline int give_back(__u32 index)
 {
 	struct qs_dev *dev = qs_dev(index);
 	qs_core_t *c = qs_window(index);
-	__u32 i, next, k;
+	__u32 i, next;
 
 	if (!dev)
 		return 0;
 	i = c->released;
 	c->released = QS_NIL;
-	for (k = 0; i != QS_NIL && k < c->n_streams && qs_can_loop; k++) {
+	while (i != QS_NIL && qs_can_loop) {
 		next = qs_stream(c, i)->next_free;
 		bpf_spin_lock(&dev->lock);
 		qs_stream_free(c, i);
@@ -154,7 +154,7 @@ struct sk_buff *BPF_PROG(qs_dequeue_op, struct Qdisc *sch)
 	if (!sch->q.qlen)
 		return NULL;
 	now = bpf_ktime_get_ns();
-	for (k = 0; k < QS_DROPS_PER_DEQUEUE && qs_can_loop; k++) {
+	for (k = c->zero; k < QS_DROPS_PER_DEQUEUE && qs_can_loop; k++) {
 		r = qs_dequeue(c, now);
 		if (QS_DEQ_OP(r) != QS_DEQ_DROP)
 			break;
@@ -217,7 +217,7 @@ void BPF_PROG(qs_reset_op, struct Qdisc *sch)
 	struct sk_buff *skb;
 
 	qs_use_arena();
-	for (i = 0; i < c->n_slots && qs_can_loop; i++) {
+	for (i = c->zero; i < c->n_slots && qs_can_loop; i++) {
 		slot = packet_slot(index, i);
 		if (!slot)
 			break;

@@ -93,7 +93,6 @@ struct qs_stream {
 	__u32 attr_seq; /* odd while attr is written */
 	__u32 next_free; /* free list, under qs_dev.lock */
 	struct qs_attr attr;
-	__u64 cookie; /* the socket's */
 	__u32 pid, uid; /* who attached it */
 
 	/* root */
@@ -152,7 +151,7 @@ struct qs_core {
 	__u32 n_slots, n_streams;
 	__u32 stream_limit; /* packets that one stream may queue */
 	__u32 overhead; /* bytes added to each packet */
-	__u32 zero;
+	__u32 zero; /* loops start here: 0, which the verifier cannot know */
 	__u64 rate; /* bit/s, 0: not shaped */
 	__u64 slack; /* ns that a late timer may catch up */
 	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */

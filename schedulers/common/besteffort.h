@@ -84,10 +84,9 @@ QS_FN __u32 qs_be_dequeue(qs_core_t *c)
 	__u32 f, slot = qs_be_control(c);
 	qs_list_t *list;
 	qs_flow_t *flow;
-	__u32 k;
 
-	/* A turn adds a quantum; a super-packet's debt is under 64 KiB. */
-	for (k = 0; slot == QS_NIL && k < QS_FLOWS * 64 && qs_can_loop; k++) {
+	/* ends: a turn adds a quantum, a super-packet's debt is under 64 KiB */
+	while (slot == QS_NIL && qs_can_loop) {
 		list = c->be_new.first != QS_NIL ? &c->be_new : &c->be_old;
 		f = list->first;
 		if (f == QS_NIL)

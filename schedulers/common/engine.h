@@ -72,14 +72,14 @@ QS_FN int qs_stream_adopt(qs_stream_t *s)
 
 	if (QS_READ(s->attr_seq) == s->seq_seen)
 		return 0;
-	seq = QS_ADD_ORDERED(&s->attr_seq, 0);
+	seq = QS_LOAD_ORDERED(&s->attr_seq);
 	if (seq & 1)
 		return 0;
 	a.oln = s->attr.oln;
 	a.old = s->attr.old;
 	a.ipg = s->attr.ipg;
 	a.flags = s->attr.flags;
-	if (QS_ADD_ORDERED(&s->attr_seq, 0) != seq)
+	if (QS_LOAD_ORDERED(&s->attr_seq) != seq)
 		return 0;
 	s->now.oln = a.oln;
 	s->now.old = a.old;
@@ -162,9 +162,9 @@ QS_INLINE void qs_period_over(qs_stream_t *s)
 
 QS_FN int qs_release(qs_core_t *c, __u32 h, __u64 now)
 {
-	__u32 i, k;
+	__u32 i;
 
-	for (k = 0; k < c->n_streams && qs_can_loop; k++) {
+	while (qs_can_loop) {
 		i = qs_heap_top(c, h);
 		if (i == QS_NIL || qs_stream(c, i)->release > now)
 			break;
@@ -452,9 +452,9 @@ QS_FN __u32 qs_choose(qs_core_t *c, __u64 now)
 	qs_stream_t *s;
 	qs_slot_t *head;
 	__u64 end;
-	__u32 i, k;
+	__u32 i;
 
-	for (k = 0; k < 1u << 20 && qs_can_loop; k++) {
+	while (qs_can_loop) {
 		i = qs_heap_top(c, QS_HEAP_READY);
 		if (i == QS_NIL || c->doomed != QS_NIL)
 			return QS_NIL;
@@ -567,13 +567,13 @@ QS_FN int qs_core_reset(qs_core_t *c)
 	qs_queues_reset(c);
 	c->free_slot = QS_NIL;
 	c->free_slots = 0;
-	for (i = 0; i < c->n_slots && qs_can_loop; i++)
+	for (i = c->zero; i < c->n_slots && qs_can_loop; i++)
 		qs_slot_free(c, c->n_slots - 1 - i);
-	for (i = 0; i < QS_FLOWS && qs_can_loop; i++) {
+	for (i = c->zero; i < QS_FLOWS && qs_can_loop; i++) {
 		qs_flow(c, i)->packets = 0;
 		qs_flow(c, i)->listed = 0;
 	}
-	for (i = 0; i < c->n_streams && qs_can_loop; i++) {
+	for (i = c->zero; i < c->n_streams && qs_can_loop; i++) {
 		qs_stream_t *s = qs_stream(c, i);
 
 		if (!s->packets)
@@ -598,7 +598,7 @@ QS_FN int qs_core_init(qs_core_t *c, __u32 gen)
 	c->released = QS_NIL;
 	c->free_stream = QS_NIL;
 	c->attached = c->n_streams;
-	for (i = 0; i < c->n_streams && qs_can_loop; i++) {
+	for (i = c->zero; i < c->n_streams && qs_can_loop; i++) {
 		qs_stream_t *s = qs_stream(c, c->n_streams - 1 - i);
 
 		s->life = QS_LIFE(gen, 0);

@@ -9,8 +9,6 @@
 
 #include "mem.h"
 
-#define QS_HEAP_DEPTH 24 /* levels: up to 16 million streams */
-
 QS_INLINE int qs_heap_before(qs_core_t *c, __u32 h, __u32 a, __u32 b)
 {
 	qs_stream_t *sa = qs_stream(c, a), *sb = qs_stream(c, b);
@@ -32,9 +30,9 @@ QS_FN int qs_heap_up(qs_core_t *c, __u32 h, __u32 pos)
 {
 	qs_index_t *heap = qs_heap(c, h);
 	__u32 i = heap[pos];
-	__u32 k, parent;
+	__u32 parent;
 
-	for (k = 0; k < QS_HEAP_DEPTH && pos && qs_can_loop; k++) {
+	while (pos && qs_can_loop) {
 		parent = (pos - 1) / 2;
 		if (!qs_heap_before(c, h, i, heap[parent]))
 			break;
@@ -50,9 +48,9 @@ QS_FN int qs_heap_down(qs_core_t *c, __u32 h, __u32 pos)
 	qs_index_t *heap = qs_heap(c, h);
 	__u32 n = c->heap_len[h];
 	__u32 i = heap[pos];
-	__u32 k, child;
+	__u32 child;
 
-	for (k = 0; k < QS_HEAP_DEPTH && qs_can_loop; k++) {
+	while (qs_can_loop) {
 		child = 2 * pos + 1;
 		if (child >= n)
 			break;

@@ -18,7 +18,7 @@
 #define QS_FN static __attribute__((noinline, unused))
 #define QS_INLINE static inline __attribute__((always_inline, unused))
 
-#define QS_READ(x) (*(const volatile __typeof__(x) QS_MEM *)&(x))
+#define QS_READ(x) (*(const volatile __typeof__(x) *)&(x))
 
 /*
  * Adds to a counter as a full barrier: BPF has no fence, but an atomic whose
@@ -30,6 +30,8 @@
 		__asm__ volatile("" ::"r"(was) : "memory"); \
 		was;                                 \
 	})
+
+#define QS_LOAD_ORDERED(p) __sync_val_compare_and_swap(p, 0, 0)
 
 typedef struct qs_core QS_MEM qs_core_t;
 typedef struct qs_stream QS_MEM qs_stream_t;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # For tests in shell:
 #
+#	# shellcheck source=tests/tap.sh
 #	. "${0%/*}/../tap.sh"
 #	check "an attached socket is listed" grep -q dwcs list
 #	check_fails "a closed one is not" grep -q dwcs list

@@ -13,6 +13,13 @@ QS_BUILD=${QS_BUILD:-$QS_ROOT/build}
 PATH=$QS_BUILD/cli:$QS_BUILD/examples:$PATH
 export QS_ROOT QS_BUILD PATH
 
+# scripts/run-tests gives each test one.
+if [ -z "${TMPDIR:-}" ]; then
+	TMPDIR=$(mktemp -d /tmp/qsockets-test.XXXXXX)
+	export TMPDIR
+	trap 'rm -rf "$TMPDIR"' EXIT
+fi
+
 TAP_COUNT=0
 TAP_FAILED=0
 

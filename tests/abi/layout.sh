@@ -5,7 +5,6 @@
 # shellcheck source=tests/tap.sh
 . "${0%/*}/../tap.sh"
 
-TMPDIR=${TMPDIR:-$(mktemp -d)}
 MULTIARCH=$(cc -print-multiarch)
 INCLUDES=(-I"$QS_ROOT" -I"$QS_ROOT/include" -idirafter "/usr/include/$MULTIARCH")
 

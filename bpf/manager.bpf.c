@@ -270,8 +270,8 @@ int qs_getsockopt(struct bpf_sockopt *ctx)
 	if (!dev) {
 		o->state |= QOS_STATE_DEVICE_GONE;
 	} else {
-		o->engine = QOS_ENGINE_KERNEL;
-		o->exact = 1;
+		o->engine = dev->qdisc ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
+		o->exact = dev->qdisc;
 		__builtin_memcpy(o->dev, dev->name, sizeof(o->dev));
 		__builtin_memcpy(o->name, dev->sched_name, sizeof(o->name));
 		o->device_rate = dev->rate;

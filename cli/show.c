@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* qsock show: the managed devices and their streams. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* ---- text */
+
+static void flags_text(uint32_t flags, char room[4])
+{
+	char *to = room;
+
+	if (flags & DWCS_NON_DROPPABLE)
+		*to++ = 'N';
+	if (flags & DWCS_WORK_CONSERVING)
+		*to++ = 'W';
+	if (to == room)
+		*to++ = '-';
+	*to = 0;
+}
+
+static void stream_text(const struct qs_stream_view *v)
+{
+	const struct qos_info *o = &v->info;
+	unsigned long long dropped, sent = o->sent_units;
+	char ipg[NUMBER_SIZE], loss[NUMBER_SIZE], flags[4];
+
+	dropped = o->dropped_late + o->dropped_frame + o->dropped_overflow;
+	snprintf(loss, sizeof(loss), "%u/%u", o->oln, o->old);
+	flags_text(o->stream_flags, flags);
+	printf("%6u %7u %6u %7s %7s %5s %7u %8llu %5llu %7llu %5llu%s\n", v->id,
+	       v->pid, v->uid, loss, print_time(o->ipg, ipg), flags,
+	       o->backlog_packets, sent, (unsigned long long)o->late_units,
+	       dropped, (unsigned long long)o->violations,
+	       v->closed ? " closed" : "");
+}
+
+static void device_text(const struct qs_device_view *v)
+{
+	const struct qs_dev *d = &v->dev;
+	char rate[NUMBER_SIZE] = "";
+	__u32 i;
+
+	printf("%s: %s%s", d->name, d->sched_name,
+	       d->qdisc ? "" : " (its qdisc is gone: init it again)");
+	if (d->rate)
+		printf(" rate %s", print_rate(d->rate, rate));
+	printf(" limit %u streams %u/%u", d->packets, v->attached, d->streams);
+	if (d->overhead)
+		printf(" overhead %u", d->overhead);
+	printf("\n  sent %llu bytes %llu pkts, backlog %u pkts, "
+	       "violations %llu\n",
+	       (unsigned long long)v->sent_bytes,
+	       (unsigned long long)v->sent_packets, v->backlog,
+	       (unsigned long long)v->violations);
+	printf("  dropped pkts: late %llu, frame %llu, overflow %llu\n",
+	       (unsigned long long)v->dropped_late,
+	       (unsigned long long)v->dropped_frame,
+	       (unsigned long long)v->dropped_overflow);
+	printf("  best effort: sent %llu bytes %llu pkts, dropped %llu, "
+	       "backlog %u pkts\n",
+	       (unsigned long long)v->be_sent_bytes,
+	       (unsigned long long)v->be_sent_packets,
+	       (unsigned long long)v->be_dropped, v->be_backlog);
+	if (v->streams)
+		printf("%6s %7s %6s %7s %7s %5s %7s %8s %5s %7s %5s\n",
+		       "STREAM", "PID", "UID", "OLN/OLD", "IPG", "FLAGS",
+		       "BACKLOG", "SENT", "LATE", "DROPPED", "VIOL");
+	for (i = 0; i < v->streams; i++)
+		stream_text(&v->stream[i]);
+}
+
+/* ---- JSON */
+
+static void add_number(struct json_object *o, const char *key, uint64_t n)
+{
+	json_object_object_add(o, key, json_object_new_uint64(n));
+}
+
+static void add_text(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static struct json_object *flags_json(uint32_t flags)
+{
+	struct json_object *a = json_object_new_array();
+
+	if (flags & DWCS_NON_DROPPABLE)
+		json_object_array_add(a,
+			json_object_new_string("non_droppable"));
+	if (flags & DWCS_WORK_CONSERVING)
+		json_object_array_add(a,
+			json_object_new_string("work_conserving"));
+	return a;
+}
+
+static struct json_object *stream_json(const struct qs_stream_view *v)
+{
+	struct json_object *j = json_object_new_object();
+	const struct qos_info *o = &v->info;
+
+	add_number(j, "id", v->id);
+	add_number(j, "pid", v->pid);
+	add_number(j, "uid", v->uid);
+	json_object_object_add(j, "closed", json_object_new_boolean(v->closed));
+	add_number(j, "oln", o->oln);
+	add_number(j, "old", o->old);
+	add_number(j, "ipg", o->ipg);
+	json_object_object_add(j, "flags", flags_json(o->stream_flags));
+	add_number(j, "cur_oln", o->cur_oln);
+	add_number(j, "cur_old", o->cur_old);
+	add_number(j, "backlog_packets", o->backlog_packets);
+	add_number(j, "backlog_units", o->backlog_units);
+	add_number(j, "backlog_bytes", o->backlog_bytes);
+	add_number(j, "sent_units", o->sent_units);
+	add_number(j, "sent_packets", o->sent_packets);
+	add_number(j, "sent_bytes", o->sent_bytes);
+	add_number(j, "late_units", o->late_units);
+	add_number(j, "dropped_late", o->dropped_late);
+	add_number(j, "dropped_frame", o->dropped_frame);
+	add_number(j, "dropped_overflow", o->dropped_overflow);
+	add_number(j, "violations", o->violations);
+	add_number(j, "delay_last_ns", o->delay_last_ns);
+	add_number(j, "delay_max_ns", o->delay_max_ns);
+	return j;
+}
+
+static void settings_json(struct json_object *j, const struct qs_device_view *v)
+{
+	struct json_object *streams = json_object_new_object();
+	const struct qs_dev *d = &v->dev;
+
+	add_text(j, "ifname", d->name);
+	add_number(j, "ifindex", d->ifindex);
+	add_text(j, "scheduler", d->sched_name);
+	add_text(j, "engine", "kernel");
+	json_object_object_add(j, "exact", json_object_new_boolean(1));
+	json_object_object_add(j, "qdisc", json_object_new_boolean(d->qdisc));
+	add_number(j, "rate", d->rate);
+	add_number(j, "burst", d->burst);
+	add_number(j, "limit", d->packets);
+	add_number(j, "overhead", d->overhead);
+	add_number(streams, "limit", d->streams);
+	add_number(streams, "attached", v->attached);
+	json_object_object_add(j, "streams", streams);
+}
+
+static struct json_object *device_json(const struct qs_device_view *v)
+{
+	struct json_object *j = json_object_new_object();
+	struct json_object *be = json_object_new_object();
+	struct json_object *a = json_object_new_array();
+	__u32 i;
+
+	settings_json(j, v);
+	add_number(j, "backlog_packets", v->backlog);
+	add_number(j, "sent_packets", v->sent_packets);
+	add_number(j, "sent_bytes", v->sent_bytes);
+	add_number(j, "dropped_late", v->dropped_late);
+	add_number(j, "dropped_frame", v->dropped_frame);
+	add_number(j, "dropped_overflow", v->dropped_overflow);
+	add_number(j, "violations", v->violations);
+	add_number(be, "backlog_packets", v->be_backlog);
+	add_number(be, "sent_packets", v->be_sent_packets);
+	add_number(be, "sent_bytes", v->be_sent_bytes);
+	add_number(be, "dropped", v->be_dropped);
+	json_object_object_add(j, "best_effort", be);
+	for (i = 0; i < v->streams; i++)
+		json_object_array_add(a, stream_json(&v->stream[i]));
+	json_object_object_add(j, "stream", a);
+	return j;
+}
+
+static void print_json(const struct qs_device_view *views, unsigned int n)
+{
+	struct json_object *a = json_object_new_array();
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		json_object_array_add(a, device_json(&views[i]));
+	if (output.pretty)
+		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+	puts(json_object_to_json_string_ext(a, flags));
+	json_object_put(a);
+}
+
+/* ---- */
+
+static int show(const char *dev)
+{
+	struct qs_device_view *views;
+	unsigned int i, n;
+
+	if (qs_devices_read(dev, &views, &n))
+		return failed("show");
+	if (output.json)
+		print_json(views, n);
+	for (i = 0; !output.json && i < n; i++)
+		device_text(&views[i]);
+	qs_devices_free(views, n);
+	return EXIT_DONE;
+}
+
+int show_command(int argc, char **argv)
+{
+	const char *dev = NULL;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (take_option(argv[i]))
+			continue;
+		if (dev)
+			return bad_usage("show", "\"%s\" is one word too many",
+					 argv[i]);
+		dev = argv[i];
+	}
+	return show(dev);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A socket's life with the scheduler. Each call is one system call when it
+ * succeeds; what went wrong is found out afterwards.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* ---- why a call failed */
+
+/* An IP socket? Else the error that says what it is. */
+static int fd_check(int fd)
+{
+	socklen_t len = sizeof(int);
+	int domain;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len)) {
+		if (errno == ENOTSOCK)
+			return qs_fail(ENOTSOCK, "fd %d is not a socket", fd);
+		return qs_fail(errno, "fd %d: %s", fd, strerror(errno));
+	}
+	if (domain != AF_INET && domain != AF_INET6)
+		return qs_fail(EAFNOSUPPORT,
+			       "fd %d is not an IPv4 or IPv6 socket", fd);
+	return 0;
+}
+
+static int device_fail(const struct qos_params *params)
+{
+	const char *dev = params->dev;
+
+	if (*dev)
+		return qs_fail(EOPNOTSUPP,
+			       "dev \"%s\" is not managed by \"%s\": run "
+			       "\"qsock init %s %s\"", dev, params->name, dev,
+			       params->name);
+	return qs_fail(EOPNOTSUPP,
+		       "no device is managed by \"%s\": run \"qsock init DEV "
+		       "%s\"", params->name, params->name);
+}
+
+static int attach_fail(int fd, int err, const struct qos_params *params)
+{
+	int ret = fd_check(fd);
+
+	if (ret)
+		return ret;
+	switch (err) {
+	case ENOPROTOOPT: /* nobody answers at SOL_QSOCKETS */
+	case EOPNOTSUPP:
+		return device_fail(params);
+	case EALREADY:
+		return qs_fail(err, "fd %d is attached already: use qchange(), "
+			       "or qdetach() first", fd);
+	case ENOSPC:
+		return qs_fail(err, "the device has no stream left: close a "
+			       "socket, or init it with more streams");
+	default:
+		return qs_fail(err, "the manager refused fd %d: %s", fd,
+			       strerror(err));
+	}
+}
+
+/* Of a call that needs an attached socket. */
+static int attached_fail(int fd, int err)
+{
+	int ret = fd_check(fd);
+
+	if (ret)
+		return ret;
+	switch (err) {
+	case ENOPROTOOPT: /* nobody answers, so nothing is attached */
+	case EOPNOTSUPP:
+	case ENOTCONN:
+		return qs_fail(ENOTCONN, "fd %d is not attached: use qattach() "
+			       "first", fd);
+	case ENODEV:
+		return qs_fail(err, "the device that fd %d was attached to is "
+			       "not managed any more: use qdetach()", fd);
+	default:
+		return qs_fail(err, "the manager refused fd %d: %s", fd,
+			       strerror(err));
+	}
+}
+
+/* ---- what goes to the kernel */
+
+static int attach_pack(const struct qos_params *params,
+		       const struct qs_sched *sched, struct qs_attach *opt)
+{
+	memset(opt, 0, sizeof(*opt));
+	opt->version = QS_ABI_VERSION;
+	opt->sched = sched->id;
+	strcpy(opt->dev, params->dev);
+	return sched->pack(params->attributes, opt);
+}
+
+static int attach(int fd, const struct qos_params *params)
+{
+	const struct qs_sched *sched;
+	struct qs_attach opt;
+	int err;
+
+	err = qs_params_check(params);
+	if (err)
+		return err;
+	sched = qs_sched_find(params->name);
+	if (!sched)
+		return qs_fail(ENOENT, "name \"%s\" is no scheduler",
+			       params->name);
+	err = attach_pack(params, sched, &opt);
+	if (err)
+		return err;
+	if (setsockopt(fd, SOL_QSOCKETS, QS_ATTACH, &opt, sizeof(opt)))
+		return attach_fail(fd, errno, params);
+	return 0;
+}
+
+/* The scheduler to change to when params do not say. */
+static const struct qs_sched *attached_sched(int fd, int *err)
+{
+	const struct qs_sched *sched;
+	struct qos_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &info, &len)) {
+		*err = attached_fail(fd, errno);
+		return NULL;
+	}
+	info.name[sizeof(info.name) - 1] = 0;
+	sched = qs_sched_find(info.name);
+	if (!sched)
+		*err = info.state & QOS_STATE_DEVICE_GONE ?
+			       attached_fail(fd, ENODEV) :
+			       qs_fail(EINVAL, "fd %d is attached to \"%s\", "
+				       "which this library does not know", fd,
+				       info.name);
+	return sched;
+}
+
+static int change_fail(int fd, int err, const struct qos_params *params)
+{
+	if (err != EINVAL || fd_check(fd))
+		return attached_fail(fd, err);
+	return qs_fail(EINVAL, "fd %d is attached to another dev or name than "
+		       "\"%s\" and \"%s\": leave them empty, or qdetach() and "
+		       "qattach() to move it", fd, params->dev, params->name);
+}
+
+static int change(int fd, const struct qos_params *params)
+{
+	const struct qs_sched *sched;
+	struct qs_attach opt;
+	int err;
+
+	err = qs_params_check(params);
+	if (err)
+		return err;
+	if (*params->name)
+		sched = qs_sched_find(params->name);
+	else
+		sched = attached_sched(fd, &err);
+	if (err)
+		return err;
+	if (!sched)
+		return qs_fail(EINVAL, "name \"%s\" is no scheduler: leave it "
+			       "empty for the one attached to", params->name);
+	err = attach_pack(params, sched, &opt);
+	if (err)
+		return err;
+	if (setsockopt(fd, SOL_QSOCKETS, QS_CHANGE, &opt, sizeof(opt)))
+		return change_fail(fd, errno, params);
+	return 0;
+}
+
+static int info(int fd, struct qos_info *to, size_t size)
+{
+	struct qos_info all;
+	socklen_t len = sizeof(all);
+
+	if (!to)
+		return qs_fail(EFAULT, "info is NULL");
+	if (size < sizeof(all.size))
+		return qs_fail(EINVAL, "size is %zu, too small for a struct "
+			       "qos_info", size);
+	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &all, &len))
+		return attached_fail(fd, errno);
+	if (size > sizeof(all)) {
+		memset((char *)to + sizeof(all), 0, size - sizeof(all));
+		size = sizeof(all);
+	}
+	all.size = size;
+	memcpy(to, &all, size);
+	return 0;
+}
+
+/* ---- public */
+
+QS_PUBLIC int qattach(int fd, struct qos_params *params)
+{
+	return qs_return(attach(fd, params));
+}
+
+QS_PUBLIC int qsocket(int domain, int type, int protocol,
+		      struct qos_params *params)
+{
+	int fd, err;
+
+	fd = socket(domain, type, protocol);
+	if (fd < 0)
+		return qs_return(qs_fail(errno, "socket: %s", strerror(errno)));
+	err = attach(fd, params);
+	if (!err)
+		return fd;
+	close(fd);
+	return qs_return(err);
+}
+
+/*
+ * SO_TXTIME, once set, cannot be cleared: qsend() with flags on this socket
+ * still stamps its packets after this, and only our classifier takes the stamp
+ * off again. Applications that detach go on with send().
+ */
+QS_PUBLIC int qdetach(int fd)
+{
+	__u32 zero = 0;
+
+	if (!setsockopt(fd, SOL_QSOCKETS, QS_DETACH, &zero, sizeof(zero)))
+		return 0;
+	return qs_return(attached_fail(fd, errno));
+}
+
+QS_PUBLIC int qchange(int fd, struct qos_params *params)
+{
+	return qs_return(change(fd, params));
+}
+
+QS_PUBLIC int qinfo(int fd, struct qos_info *to, size_t size)
+{
+	return qs_return(info(fd, to, size));
+}
+
+QS_PUBLIC int qclose(int fd)
+{
+	if (!close(fd))
+		return 0;
+	return qs_return(qs_fail(errno, "close: fd %d: %s", fd,
+				 strerror(errno)));
+}

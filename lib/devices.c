@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The managed devices: their entries in qs_devs, and what goes on there. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+
+#include "internal.h"
+#include "schedulers/common/mem.h"
+
+/* ---- entries */
+
+int qs_dev_read(const struct qs_system *sys, __u32 index, struct qs_dev *dev)
+{
+	if (!bpf_map_lookup_elem(sys->devs, &index, dev))
+		return 0;
+	return qs_fail(errno, "qs_devs: %s", strerror(errno));
+}
+
+/*
+ * The lock in the value is left alone by the kernel. `qdisc` is not: whoever
+ * writes an entry while a qdisc may come or go checks it afterwards.
+ */
+int qs_dev_write(const struct qs_system *sys, __u32 index,
+		 const struct qs_dev *dev)
+{
+	if (!bpf_map_update_elem(sys->devs, &index, dev, BPF_ANY))
+		return 0;
+	return qs_fail(errno, "qs_devs: %s", strerror(errno));
+}
+
+__u32 qs_dev_find(const struct qs_system *sys, __u64 netns, __u32 ifindex,
+		  const char *name)
+{
+	__u32 i, by_name = 0;
+	struct qs_dev dev;
+
+	for (i = 1; i <= QS_MAX_DEVICES; i++) {
+		if (qs_dev_read(sys, i, &dev) || dev.state == QS_DEV_FREE ||
+		    dev.netns != netns)
+			continue;
+		if (ifindex && dev.ifindex == ifindex)
+			return i;
+		if (!strcmp(dev.name, name))
+			by_name = i;
+	}
+	return by_name;
+}
+
+/* ---- what qsock shows */
+
+static void stream_info(const struct qs_dev *dev, const struct qs_stream *s,
+			struct qos_info *o)
+{
+	o->size = sizeof(*o);
+	o->engine = QOS_ENGINE_KERNEL;
+	o->exact = 1;
+	o->state = QOS_STATE_ATTACHED;
+	memcpy(o->dev, dev->name, sizeof(o->dev));
+	memcpy(o->name, dev->sched_name, sizeof(o->name));
+	o->device_rate = dev->rate;
+	o->oln = s->attr.oln;
+	o->old = s->attr.old;
+	o->ipg = s->attr.ipg;
+	o->stream_flags = s->attr.flags;
+	o->cur_oln = o->oln;
+	o->cur_old = o->old;
+}
+
+/* The qdisc writes these, once it has seen a packet of this attachment. */
+static void stream_counters(const struct qs_stream *s, struct qos_info *o)
+{
+	if (s->gen_seen != QS_LIFE_GEN(s->life))
+		return;
+	o->cur_oln = s->cur_oln;
+	o->cur_old = s->cur_old;
+	o->backlog_packets = s->packets;
+	o->backlog_units = s->units;
+	o->backlog_bytes = s->bytes;
+	o->sent_units = s->sent_units;
+	o->sent_packets = s->sent_packets;
+	o->sent_bytes = s->sent_bytes;
+	o->late_units = s->late_units;
+	o->dropped_late = s->dropped_late;
+	o->dropped_frame = s->dropped_frame;
+	o->dropped_overflow = s->dropped_overflow;
+	o->violations = s->violations;
+	o->delay_last_ns = s->delay_last;
+	o->delay_max_ns = s->delay_max;
+}
+
+static int read_streams(struct qs_core *core, struct qs_device_view *view)
+{
+	struct qs_stream_view *v;
+	struct qs_stream *s;
+	__u32 i, refs;
+
+	view->stream = calloc(core->n_streams, sizeof(*view->stream));
+	if (!view->stream)
+		return qs_fail(ENOMEM, "no memory for %u streams",
+			       core->n_streams);
+	for (i = 0; i < core->n_streams; i++) {
+		s = qs_stream(core, i);
+		refs = QS_LIFE_REFS(QS_READ(s->life));
+		if (!refs)
+			continue;
+		v = &view->stream[view->streams++];
+		v->id = i;
+		v->pid = s->pid;
+		v->uid = s->uid;
+		v->closed = refs == 1 && s->packets;
+		stream_info(&view->dev, s, &v->info);
+		stream_counters(s, &v->info);
+	}
+	return 0;
+}
+
+static int read_core(__u32 index, struct qs_device_view *view)
+{
+	struct qs_core *core = qs_arena_core(index);
+
+	if (core->magic != QS_CORE_MAGIC || core->n_streams != view->dev.streams)
+		return 0; /* was never set up to the end */
+	view->attached = core->attached;
+	view->stream_limit = core->stream_limit;
+	view->backlog = core->n_slots - core->free_slots;
+	view->be_backlog = core->be_packets;
+	view->sent_packets = core->sent_packets;
+	view->sent_bytes = core->sent_bytes;
+	view->be_sent_packets = core->be_sent_packets;
+	view->be_sent_bytes = core->be_sent_bytes;
+	view->be_dropped = core->be_dropped;
+	view->dropped_late = core->dropped_late;
+	view->dropped_frame = core->dropped_frame;
+	view->dropped_overflow = core->dropped_overflow;
+	view->violations = core->violations;
+	return read_streams(core, view);
+}
+
+static int read_devices(const struct qs_system *sys, const char *name,
+			struct qs_device_view *views, unsigned int *n)
+{
+	struct qs_device_view *v;
+	__u64 netns;
+	int err;
+	__u32 i;
+
+	err = qs_netns_cookie(&netns);
+	for (i = 1; !err && i <= QS_MAX_DEVICES; i++) {
+		v = &views[*n];
+		err = qs_dev_read(sys, i, &v->dev);
+		if (err || v->dev.state != QS_DEV_READY ||
+		    v->dev.netns != netns ||
+		    (name && strcmp(v->dev.name, name)))
+			continue;
+		(*n)++;
+		err = read_core(i, v);
+	}
+	if (!err && !*n && name)
+		return qs_fail(ENOENT, "dev \"%s\" is not initialised", name);
+	return err;
+}
+
+static int read_system(struct qs_system *sys, const char *name,
+		       struct qs_device_view *views, unsigned int *n)
+{
+	int err;
+
+	err = qs_privilege_check();
+	if (!err)
+		err = qs_system_lock(sys, LOCK_SH, 0);
+	if (!err)
+		err = qs_system_open(sys);
+	if (err == -ENOENT)
+		return name ? qs_fail(ENOENT, "dev \"%s\" is not initialised",
+				      name) :
+			      0;
+	if (err)
+		return err;
+	err = qs_arena_map(sys->arena, PROT_READ);
+	if (err)
+		return err;
+	err = read_devices(sys, name, views, n);
+	qs_arena_unmap();
+	return err;
+}
+
+int qs_devices_read(const char *name, struct qs_device_view **devices,
+		    unsigned int *n)
+{
+	QS_AUTO(qs_system_close) struct qs_system sys = QS_SYSTEM_NONE;
+	struct qs_device_view *views;
+	unsigned int count = 0;
+	int err;
+
+	views = calloc(QS_MAX_DEVICES + 1, sizeof(*views));
+	if (!views)
+		return qs_fail(ENOMEM, "no memory");
+	err = read_system(&sys, name, views, &count);
+	if (err) {
+		qs_devices_free(views, count);
+		return err;
+	}
+	*devices = views;
+	*n = count;
+	return 0;
+}
+
+void qs_devices_free(struct qs_device_view *devices, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		free(devices[i].stream);
+	free(devices);
+}

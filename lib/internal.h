@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the library's files share. Functions return 0 or a negative errno and
+ * leave a sentence for qsock_errmsg(); outputs are untouched on failure. The
+ * command links the static library and uses some of it too.
+ */
+#ifndef QS_LIB_INTERNAL_H
+#define QS_LIB_INTERNAL_H
+
+#include <linux/limits.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <qsockets.h>
+#include <qsockets/sched.h>
+
+#define QS_PUBLIC __attribute__((visibility("default")))
+
+static inline void qs_close(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* The one cleanup idiom: what a function owns goes when it returns. */
+#define QS_AUTO(release) __attribute__((cleanup(release)))
+#define QS_AUTO_FD QS_AUTO(qs_close)
+
+/* ---- errmsg.c */
+
+/* Sets the thread's sentence and returns -err. */
+int qs_fail(int err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), cold));
+
+/* What a public call returns: -1 with errno for a negative errno. */
+int qs_return(int ret);
+
+/* ---- sched.c */
+
+/* A scheduler as the library knows it; schedulers/NAME/attr.c has one. */
+struct qs_sched {
+	const char *name; /* also the folder's and the qdisc's kind */
+	enum qs_scheduler id;
+	/* Checks the attributes and packs them; NULL is the defaults. */
+	int (*pack)(const void *attributes, struct qs_attach *opt);
+	/* Makes a core, laid out and with its settings, ready for use. */
+	void (*core_init)(struct qs_core *core, __u32 gen);
+	/* The qdisc's BPF object. */
+	const void *object, *object_end;
+};
+
+extern const struct qs_sched dwcs_sched;
+
+/* NULL: there is none of that name. */
+const struct qs_sched *qs_sched_find(const char *name);
+
+/* Checks dev and name of params, which are neither NULL nor too long. */
+int qs_params_check(const struct qos_params *params);
+
+/* ---- path.c */
+
+/* Where the BPF file system is, mounted if it is not; `path` is PATH_MAX. */
+int qs_bpffs_path(char *path, int mount_it);
+
+/* The directory of a cgroup v2, "" for the root. */
+int qs_cgroup_open(const char *cgroup);
+
+/* ---- netlink.c */
+
+struct qs_link {
+	__u32 mtu;
+	__u32 gso_max_size, gso_max_segs;
+};
+
+struct qs_qdisc {
+	char kind[16]; /* empty: none, or not one that can be seen */
+	__u32 handle; /* 0: the kernel's default */
+};
+
+int qs_link_get(int ifindex, struct qs_link *link);
+int qs_link_set_gso(int ifindex, __u32 size, __u32 segs);
+int qs_qdisc_get(int ifindex, struct qs_qdisc *root);
+int qs_qdisc_add(int ifindex, const char *kind);
+int qs_qdisc_del(int ifindex);
+
+/* All devices of this namespace that have a root qdisc of our handle. */
+int qs_qdisc_del_all(void);
+
+/* Of the calling thread's network namespace. */
+int qs_netns_cookie(__u64 *cookie);
+
+#define QS_QDISC_HANDLE ((__u32)QS_SOL_QSOCKETS << 16)
+
+/* ---- bpf.c: what is pinned */
+
+struct qs_system {
+	int lock; /* bpffs' root; flock()ed as long as it is open */
+	int devs, names, ifs, arena; /* maps */
+	struct qs_meta meta;
+	char bpffs[PATH_MAX];
+	char dir[PATH_MAX]; /* the pins */
+};
+
+#define QS_SYSTEM_NONE { .lock = -1, .devs = -1, .names = -1, .ifs = -1, \
+			 .arena = -1 }
+
+/*
+ * Waits for others who initialise; `how` is LOCK_EX or LOCK_SH. -ENOENT: the
+ * BPF file system is not mounted, and was not to be.
+ */
+int qs_system_lock(struct qs_system *sys, int how, int mount_it);
+
+/* -ENOENT: nothing is pinned. -EPROTONOSUPPORT: another version's. */
+int qs_system_open(struct qs_system *sys);
+int qs_system_create(struct qs_system *sys, int cgroup);
+void qs_system_remove(struct qs_system *sys);
+void qs_system_close(struct qs_system *sys);
+
+/* Does this kernel have BPF qdiscs? */
+int qs_kernel_check(void);
+
+/* Registers the scheduler's qdisc kind unless that was done before. */
+int qs_sched_load(struct qs_system *sys, const struct qs_sched *sched);
+
+/* The room for a device's packets in the qdiscs' map. */
+int qs_slots_create(struct qs_system *sys, __u32 index, __u32 packets);
+void qs_slots_delete(struct qs_system *sys, __u32 index);
+
+int qs_classifier_attach(struct qs_system *sys, const struct qs_dev *dev);
+void qs_classifier_detach(struct qs_system *sys, const struct qs_dev *dev);
+
+/* Is the classifier on a device that still exists? */
+int qs_classifier_alive(struct qs_system *sys, const struct qs_dev *dev);
+
+/* ---- arena.c */
+
+/* The whole arena; only a device's window may be touched. */
+int qs_arena_map(int arena, int prot);
+void qs_arena_unmap(void);
+
+static inline struct qs_core *qs_arena_core(__u32 index)
+{
+	return (struct qs_core *)(QS_ARENA_BASE +
+				  ((__u64)index << QS_WINDOW_SHIFT));
+}
+
+/* The bytes that a core needs; more than a window: it cannot be. */
+__u64 qs_core_size(__u32 packets, __u32 streams);
+
+/* Lays the core of device `index` out and initialises it. */
+int qs_core_setup(int arena, __u32 index, const struct qs_sched *sched,
+		  const struct qs_dev *dev, __u32 mtu);
+
+/* ---- devices.c */
+
+int qs_dev_read(const struct qs_system *sys, __u32 index, struct qs_dev *dev);
+int qs_dev_write(const struct qs_system *sys, __u32 index,
+		 const struct qs_dev *dev);
+
+/* The device's index, by its number, else by its name; 0: not there. */
+__u32 qs_dev_find(const struct qs_system *sys, __u64 netns, __u32 ifindex,
+		  const char *name);
+
+struct qs_stream_view {
+	__u32 id;
+	__u32 pid, uid;
+	int closed; /* only its queue is left */
+	struct qos_info info;
+};
+
+struct qs_device_view {
+	struct qs_dev dev;
+	__u32 attached; /* streams */
+	__u32 stream_limit; /* packets that one stream may queue */
+	__u32 backlog; /* packets of all kinds */
+	__u32 be_backlog; /* packets of best effort */
+	__u64 sent_packets, sent_bytes;
+	__u64 be_sent_packets, be_sent_bytes, be_dropped;
+	__u64 dropped_late, dropped_frame, dropped_overflow;
+	__u64 violations;
+	struct qs_stream_view *stream;
+	__u32 streams;
+};
+
+/*
+ * The devices of this network namespace, all or the one called `name`, in
+ * memory that qs_devices_free() frees. -ENOENT: it was not initialised.
+ */
+int qs_devices_read(const char *name, struct qs_device_view **devices,
+		    unsigned int *n);
+void qs_devices_free(struct qs_device_view *devices, unsigned int n);
+
+/* ---- init.c */
+
+/* Everything but the qdisc: to measure calls on kernels that have none. */
+#define QS_INIT_NO_QDISC 0x1u
+
+/* May the caller initialise devices, and see what is pinned? */
+int qs_privilege_check(void);
+
+int qs_device_init(const struct qos_params *params,
+		   const struct qos_device *device, unsigned int flags);
+
+/* All devices of this network namespace; also what another version pinned. */
+int qs_fini_all(void);
+
+#endif

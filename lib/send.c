@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Messages with a deadline and flags. They travel in the 64 bits of a
+ * SCM_TXTIME control message, which the kernel accepts once SO_TXTIME is set on
+ * the socket; it says EINVAL before. So the first message with flags sets it,
+ * and no state about the socket is kept here. On a socket that is not attached
+ * it stays unset: fq and etf would read the deadline as a launch time.
+ */
+#include <errno.h>
+#include <linux/net_tstamp.h>
+#include <string.h>
+#include <time.h>
+
+#include "internal.h"
+
+#define CHUNK 64 /* messages that qsendmmsg() hands over at once */
+#define CONTROL_MAX 4096 /* of the caller's own control messages, bytes */
+#define MESSAGES_MAX 1024 /* the kernel's, UIO_MAXIOV */
+
+_Static_assert(DWCS_NON_DROPPABLE == QS_TX_NON_DROPPABLE &&
+		       QSOCK_FRAME_START == QS_TX_FRAME_START &&
+		       QSOCK_FRAME_END == QS_TX_FRAME_END &&
+		       QSOCK_PRIO(7) == QS_TX_PRIO_MASK,
+	       "drop_flag is what travels");
+_Static_assert(QSOCK_HORIZON_NS == QS_TX_HORIZON_NS, "horizon");
+
+union control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(__u64))];
+};
+
+/* ---- a message's 64 bits */
+
+static inline int flags_known(const struct packet_flags *pf)
+{
+	return !(pf->drop_flag & ~QS_TX_KNOWN);
+}
+
+static int flags_fail(const struct packet_flags *pf)
+{
+	return qs_fail(EINVAL, "drop_flag has unknown bits: 0x%x",
+		       pf->drop_flag & ~QS_TX_KNOWN);
+}
+
+/* 0: nothing to say. A deadline of under 256 ns is one, and has passed. */
+static inline __u64 tx_bits(const struct packet_flags *pf)
+{
+	__u64 deadline = pf->deadline;
+
+	if (deadline > QS_TX_MAX)
+		deadline = QS_TX_MAX;
+	if (deadline && deadline <= QS_TX_FLAGS)
+		deadline = QS_TX_FLAGS + 1;
+	return (deadline & ~QS_TX_FLAGS) | pf->drop_flag;
+}
+
+static inline void control_set(struct cmsghdr *c, __u64 bits)
+{
+	c->cmsg_len = CMSG_LEN(sizeof(bits));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_TXTIME;
+	memcpy(CMSG_DATA(c), &bits, sizeof(bits));
+}
+
+/*
+ * After EINVAL on a message with our bits: may they be sent now? No means that
+ * the socket is not attached. If the EINVAL was about something else, the next
+ * try says so again.
+ */
+static int txtime_enable(int fd)
+{
+	struct sock_txtime txtime = { .clockid = CLOCK_MONOTONIC };
+	struct qos_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &info, &len))
+		return 0;
+	return !setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime));
+}
+
+/* ---- one message */
+
+static ssize_t sent(const char *call, ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	return qs_return(qs_fail(errno, "%s: %s", call, strerror(errno)));
+}
+
+static __attribute__((noinline, cold)) ssize_t
+send_again(int fd, struct msghdr *msg, int flags, void *own, size_t own_len)
+{
+	if (!txtime_enable(fd)) {
+		msg->msg_control = own;
+		msg->msg_controllen = own_len;
+	}
+	return sendmsg(fd, msg, flags);
+}
+
+QS_PUBLIC ssize_t qsendto(int fd, const void *buf, size_t len, int flags,
+			  const struct sockaddr *to, socklen_t tolen,
+			  struct packet_flags *pflags)
+{
+	union control control;
+	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+	struct msghdr msg = {
+		.msg_name = (void *)to,
+		.msg_namelen = tolen,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	__u64 bits;
+	ssize_t n;
+
+	if (!pflags)
+		return sent("sendto", sendto(fd, buf, len, flags, to, tolen));
+	if (!flags_known(pflags))
+		return qs_return(flags_fail(pflags));
+	bits = tx_bits(pflags);
+	if (!bits)
+		return sent("sendto", sendto(fd, buf, len, flags, to, tolen));
+	control_set(&control.header, bits);
+	n = sendmsg(fd, &msg, flags);
+	if (n < 0 && errno == EINVAL)
+		n = send_again(fd, &msg, flags, NULL, 0);
+	return sent("sendto", n);
+}
+
+QS_PUBLIC ssize_t qsend(int fd, const void *buf, size_t len, int flags,
+			struct packet_flags *pflags)
+{
+	return qsendto(fd, buf, len, flags, NULL, 0, pflags);
+}
+
+/* With the caller's control messages and ours after them. */
+static __attribute__((noinline)) ssize_t
+send_with_control(int fd, const struct msghdr *from, int flags, __u64 bits)
+{
+	_Alignas(struct cmsghdr) char
+		room[CONTROL_MAX + CMSG_SPACE(sizeof(__u64))];
+	size_t own = CMSG_ALIGN(from->msg_controllen);
+	struct msghdr msg = *from;
+	ssize_t n;
+
+	if (from->msg_controllen > CONTROL_MAX)
+		return qs_fail(EINVAL, "msg_controllen is %zu, more than %d",
+			       from->msg_controllen, CONTROL_MAX);
+	memset(room, 0, own);
+	memcpy(room, from->msg_control, from->msg_controllen);
+	memset(room + own, 0, CMSG_SPACE(sizeof(__u64)));
+	control_set((struct cmsghdr *)(room + own), bits);
+	msg.msg_control = room;
+	msg.msg_controllen = own + CMSG_SPACE(sizeof(__u64));
+	n = sendmsg(fd, &msg, flags);
+	if (n < 0 && errno == EINVAL)
+		n = send_again(fd, &msg, flags, from->msg_control,
+			       from->msg_controllen);
+	return n < 0 ? qs_fail(errno, "sendmsg: %s", strerror(errno)) : n;
+}
+
+QS_PUBLIC ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
+			   struct packet_flags *pflags)
+{
+	union control control;
+	struct msghdr with;
+	__u64 bits;
+	ssize_t n;
+
+	if (pflags && !flags_known(pflags))
+		return qs_return(flags_fail(pflags));
+	bits = pflags ? tx_bits(pflags) : 0;
+	if (!bits || !msg)
+		return sent("sendmsg", sendmsg(fd, msg, flags));
+	if (msg->msg_control && msg->msg_controllen) {
+		n = send_with_control(fd, msg, flags, bits);
+		return n < 0 ? qs_return(n) : n;
+	}
+	with = *msg;
+	control_set(&control.header, bits);
+	with.msg_control = &control;
+	with.msg_controllen = sizeof(control);
+	n = sendmsg(fd, &with, flags);
+	if (n < 0 && errno == EINVAL)
+		n = send_again(fd, &with, flags, NULL, 0);
+	return sent("sendmsg", n);
+}
+
+/* ---- many messages */
+
+/* Has flags and control messages of its own: goes by itself. */
+static inline int goes_alone(const struct qmmsghdr *m)
+{
+	return m->m.msg_hdr.msg_control && m->m.msg_hdr.msg_controllen &&
+	       tx_bits(&m->flags);
+}
+
+/* Fills in what goes at once; returns how many that are. */
+static int chunk_fill(struct mmsghdr *to, union control *control,
+		      const struct qmmsghdr *from, unsigned int n, int with)
+{
+	unsigned int k;
+	__u64 bits;
+
+	for (k = 0; k < n && k < CHUNK; k++) {
+		if (!flags_known(&from[k].flags) || goes_alone(&from[k]))
+			break;
+		to[k] = from[k].m;
+		bits = tx_bits(&from[k].flags);
+		if (!bits || !with)
+			continue;
+		control_set(&control[k].header, bits);
+		to[k].msg_hdr.msg_control = &control[k];
+		to[k].msg_hdr.msg_controllen = sizeof(control[k]);
+	}
+	return k;
+}
+
+static int send_chunk(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
+		      int *full)
+{
+	union control control[CHUNK];
+	struct mmsghdr hdrs[CHUNK];
+	int i, k, done;
+
+	k = chunk_fill(hdrs, control, msgs, n, 1);
+	done = sendmmsg(fd, hdrs, k, flags);
+	if (done < 0 && errno == EINVAL) {
+		k = chunk_fill(hdrs, control, msgs, n, txtime_enable(fd));
+		done = sendmmsg(fd, hdrs, k, flags);
+	}
+	for (i = 0; i < done; i++)
+		msgs[i].m.msg_len = hdrs[i].msg_len;
+	*full = done == k;
+	return done < 0 ? qs_fail(errno, "sendmmsg: %s", strerror(errno)) :
+			  done;
+}
+
+static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
+		     int *full)
+{
+	ssize_t len;
+
+	if (!flags_known(&msgs->flags))
+		return flags_fail(&msgs->flags);
+	if (!goes_alone(msgs))
+		return send_chunk(fd, msgs, n, flags, full);
+	len = send_with_control(fd, &msgs->m.msg_hdr, flags,
+				tx_bits(&msgs->flags));
+	if (len < 0)
+		return len;
+	msgs->m.msg_len = len;
+	*full = 1;
+	return 1;
+}
+
+QS_PUBLIC int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n, int flags)
+{
+	unsigned int at = 0;
+	int full = 1, k = 0;
+
+	if (n && !msgs)
+		return qs_return(qs_fail(EFAULT, "msgs is NULL"));
+	if (n > MESSAGES_MAX)
+		n = MESSAGES_MAX;
+	if (!n)
+		return sent("sendmmsg", sendmmsg(fd, NULL, 0, flags));
+	while (at < n && full) {
+		k = send_next(fd, msgs + at, n - at, flags, &full);
+		if (k < 0)
+			break;
+		at += k;
+	}
+	return at ? (int)at : qs_return(k);
+}

@@ -473,20 +473,27 @@ QS_FN __u32 qs_choose(qs_core_t *c, __u64 now)
 	return QS_NIL;
 }
 
-/* Nothing is ready: idle time, or a wait for the next release. */
-QS_FN __u64 qs_dequeue_idle(qs_core_t *c, __u64 now)
+/*
+ * Nothing is ready and the time would be idle: the first stream that may use
+ * it is released now. What idle time gave does not count against later periods.
+ */
+QS_FN int qs_release_ahead(qs_core_t *c, __u64 now)
 {
 	__u32 i = qs_heap_top(c, QS_HEAP_AHEAD);
 
-	if (i != QS_NIL) {
-		qs_heap_del(c, i);
-		sched_sent(qs_stream(c, i));
-		/* what idle time gave does not count against later periods */
-		qs_stream(c, i)->release = now;
-		qs_unit_start(c, i);
-		return qs_send_unit(c, i, now);
-	}
-	i = qs_heap_top(c, QS_HEAP_WAIT);
+	if (i == QS_NIL)
+		return 0;
+	qs_heap_del(c, i);
+	qs_stream(c, i)->release = now;
+	qs_heap_add(c, QS_HEAP_READY, i);
+	return 1;
+}
+
+/* Nothing can be sent: a wait for the next release. */
+QS_INLINE __u64 qs_dequeue_idle(qs_core_t *c)
+{
+	__u32 i = qs_heap_top(c, QS_HEAP_WAIT);
+
 	if (i == QS_NIL)
 		return QS_DEQ_EMPTY;
 	c->wake = qs_stream(c, i)->release;
@@ -527,6 +534,9 @@ QS_FN __u64 qs_dequeue(qs_core_t *c, __u64 now)
 	if (qs_besteffort_due(c))
 		return qs_send_besteffort(c, now);
 	i = qs_choose(c, now);
+	if (i == QS_NIL && c->doomed == QS_NIL && !c->be_packets &&
+	    qs_release_ahead(c, now))
+		i = qs_choose(c, now);
 	if (c->doomed != QS_NIL)
 		return qs_drop_doomed(c);
 	if (i != QS_NIL) {
@@ -536,7 +546,7 @@ QS_FN __u64 qs_dequeue(qs_core_t *c, __u64 now)
 	}
 	if (c->be_packets)
 		return qs_send_besteffort(c, now);
-	return qs_dequeue_idle(c, now);
+	return qs_dequeue_idle(c);
 }
 
 /* ---- setup and reset */

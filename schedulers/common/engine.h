@@ -123,22 +123,11 @@ QS_INLINE int qs_unit_droppable(const qs_stream_t *s, const qs_slot_t *head)
 		 (head->flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE)));
 }
 
-QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
+/* The deadline and the order of the first unit, released at s->release. */
+QS_INLINE void qs_stream_deadline(qs_stream_t *s, const qs_slot_t *head)
 {
-	qs_stream_t *s = qs_stream(c, i);
-	qs_slot_t *head;
-	__u64 own, period;
-	__u32 h;
+	__u64 own = head->deadline, period = qs_period(s);
 
-	if (s->head == QS_NIL || s->head == s->open)
-		return 0;
-	qs_stream_adopt(s);
-	head = qs_slot(c, s->head);
-	period = qs_period(s);
-	s->release = head->arrival;
-	if (period && s->period_next > s->release)
-		s->release = s->period_next;
-	own = head->deadline;
 	if (own > head->arrival + QS_TX_HORIZON_NS)
 		own = head->arrival + QS_TX_HORIZON_NS;
 	if (own)
@@ -146,6 +135,22 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 	else
 		s->deadline = s->release + (period ? period : QS_TX_HORIZON_NS);
 	s->order = head->order;
+}
+
+QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	qs_slot_t *head;
+	__u32 h;
+
+	if (s->head == QS_NIL || s->head == s->open)
+		return 0;
+	qs_stream_adopt(s);
+	head = qs_slot(c, s->head);
+	s->release = head->arrival;
+	if (s->now.ipg && s->period_next > s->release)
+		s->release = s->period_next;
+	qs_stream_deadline(s, head);
 	h = QS_HEAP_READY;
 	if (s->release > now)
 		h = s->now.flags & QS_STREAM_WORK_CONSERVING ? QS_HEAP_AHEAD :
@@ -221,12 +226,19 @@ QS_INLINE int qs_frame_mark(qs_stream_t *s, __u32 flags)
 QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
+	__u32 head = s->head;
 
 	if (s->open == QS_NIL)
 		return;
 	qs_unit_end(c, s, now);
-	if (s->heap == QS_NIL && c->current != i)
-		qs_stream_schedule(c, i, now);
+	qs_unit_sort(c, s);
+	if (s->heap == QS_NIL) {
+		if (c->current != i)
+			qs_stream_schedule(c, i, now);
+	} else if (s->head != head) { /* the same period, another unit's */
+		qs_stream_deadline(s, qs_slot(c, s->head));
+		qs_heap_move(c, i);
+	}
 }
 
 /*
@@ -430,8 +442,7 @@ QS_FN int qs_unit_missed(qs_core_t *c, __u32 i, __u64 now, __u64 end)
 		return qs_unit_drop_late(c, i, now);
 	head->late = 1;
 	/* its place among equals may have changed with the window as well */
-	qs_heap_up(c, QS_HEAP_READY, s->pos);
-	qs_heap_down(c, QS_HEAP_READY, s->pos);
+	qs_heap_move(c, i);
 	return 0;
 }
 
@@ -460,8 +471,9 @@ QS_FN __u32 qs_choose(qs_core_t *c, __u64 now)
 			return QS_NIL;
 		s = qs_stream(c, i);
 		head = qs_slot(c, s->head);
-		end = now + qs_wire_time(c, head->unit_bytes +
-					    head->unit_packets * c->overhead);
+		end = now +
+		      qs_wire_time(c, head->unit_bytes +
+					      head->unit_packets * c->overhead);
 		if (end <= s->deadline) {
 			sched_sent(s);
 			return i;
@@ -512,8 +524,8 @@ QS_INLINE __u64 qs_drop_doomed(qs_core_t *c)
 /* Is best effort's share due? */
 QS_INLINE int qs_besteffort_due(qs_core_t *c)
 {
-	return c->be_packets && c->be_owed > QS_FLOW_QUANTUM *
-						     (QS_BESTEFFORT_SHARE - 1);
+	return c->be_packets &&
+	       c->be_owed > QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1);
 }
 
 /* Returns QS_DEQ_*; the slot is free again, its packet is the caller's. */

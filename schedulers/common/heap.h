@@ -66,6 +66,16 @@ QS_FN int qs_heap_down(qs_core_t *c, __u32 h, __u32 pos)
 	return 0;
 }
 
+/* What the stream's place depends on has changed. */
+QS_FN int qs_heap_move(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+
+	qs_heap_up(c, s->heap, s->pos);
+	qs_heap_down(c, s->heap, s->pos);
+	return 0;
+}
+
 QS_INLINE void qs_heap_add(qs_core_t *c, __u32 h, __u32 i)
 {
 	__u32 pos = c->heap_len[h]++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
 /*
- * A stream's queue: units in order of arrival, each a chain of packets. A unit
- * is one packet, or all from a frame's start to its end; it counts for the
+ * A stream's queue: units in order of arrival, but those with deadlines of
+ * their own in the order of these; each a chain of packets. A unit is one packet, or all from a frame's start to its end; it counts for the
  * scheduler once it is whole, so that no part of a frame is sent before the
  * rest is there. Only the last unit of a queue can be one still being built.
  */
@@ -66,6 +66,38 @@ QS_INLINE void qs_unit_end(qs_core_t *c, qs_stream_t *s, __u64 now)
 	head->order = c->order++;
 	s->open = QS_NIL;
 	s->units++;
+}
+
+/*
+ * The last unit, which just ended, goes before the first that has a later
+ * deadline of its own.
+ */
+QS_FN int qs_unit_sort(qs_core_t *c, qs_stream_t *s)
+{
+	__u32 unit = s->tail, at = s->head, before = QS_NIL;
+	__u64 deadline = qs_slot(c, unit)->deadline;
+	__u64 last;
+
+	if (!deadline || at == unit)
+		return 0;
+	last = qs_slot(c, s->before_open)->deadline;
+	if (last && last <= deadline) /* the rest is in order */
+		return 0;
+	while (at != unit && qs_slot(c, at)->deadline <= deadline &&
+	       qs_can_loop) {
+		before = at;
+		at = qs_slot(c, at)->unit_next;
+	}
+	if (at == unit)
+		return 0;
+	s->tail = s->before_open;
+	qs_slot(c, s->tail)->unit_next = QS_NIL;
+	qs_slot(c, unit)->unit_next = at;
+	if (before == QS_NIL)
+		s->head = unit;
+	else
+		qs_slot(c, before)->unit_next = unit;
+	return 0;
 }
 
 /* The packets of a unit that is given up wait to be handed out as drops. */

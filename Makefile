@@ -19,16 +19,20 @@ compile: | $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	@meson setup --prefix=$(PREFIX) $(MESON_OPTIONS) $(BUILD)
 
+# What setup-test has installed may have been missing when Meson looked.
+enable-tests: | $(BUILD)/build.ninja
+	@test -e $(BUILD)/tests/enabled || meson setup --reconfigure $(BUILD)
+
 demo: setup-demo compile
 	@scripts/demo
 
-test: setup-test compile
+test: setup-test enable-tests compile
 	@scripts/run-tests $(TEST)
 
 bench: setup-demo compile
 	@scripts/bench $(BENCH)
 
-check-style: setup-test compile
+check-style: setup-test enable-tests compile
 	@scripts/check
 
 install: all
@@ -39,6 +43,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all compile demo test bench check-style install clean
+.PHONY: all compile enable-tests demo test bench check-style install clean
 # One recipe after the other; ninja uses all CPUs.
 .NOTPARALLEL:

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
 /*
  * A stream's queue: units in order of arrival, but those with deadlines of
- * their own in the order of these; each a chain of packets. A unit is one packet, or all from a frame's start to its end; it counts for the
- * scheduler once it is whole, so that no part of a frame is sent before the
- * rest is there. Only the last unit of a queue can be one still being built.
+ * their own in the order of these; each a chain of packets. A unit is one
+ * packet, or all from a frame's start to its end; it counts for the scheduler
+ * once it is whole, so that no part of a frame is sent before the rest is
+ * there. Only the last unit of a queue can be one still being built.
  */
 #ifndef QS_COMMON_QUEUE_H
 #define QS_COMMON_QUEUE_H

@@ -93,7 +93,7 @@ static int talk(struct nlmsghdr *request, mnl_cb_t cb, void *data,
 	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &one, sizeof(one));
 	mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &one, sizeof(one));
 	request->nlmsg_flags |= NLM_F_REQUEST;
-	if (!(request->nlmsg_flags & NLM_F_DUMP))
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl, request, request->nlmsg_len) < 0)
 		return qs_fail(errno, "rtnetlink: %s", strerror(errno));

@@ -241,6 +241,15 @@ QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 	}
 }
 
+/* May the unit lose its rest, of which a packet with `flags` is refused? */
+QS_INLINE int qs_rest_droppable(qs_core_t *c, const qs_stream_t *s, __u32 flags)
+{
+	if (s->open != QS_NIL)
+		flags |= qs_slot(c, s->open)->flags;
+	return !((s->now.flags & QS_STREAM_NON_DROPPABLE) ||
+		 (flags & QS_TX_NON_DROPPABLE));
+}
+
 /*
  * No room. A frame that loses a part is lost whole, unless it must not be:
  * then only the part is.
@@ -252,15 +261,16 @@ QS_FN int qs_refuse(qs_core_t *c, __u32 i, __u32 flags, __u64 now)
 
 	s->dropped_overflow++;
 	c->dropped_overflow++;
-	if ((flags & QS_TX_NON_DROPPABLE) ||
-	    (s->now.flags & QS_STREAM_NON_DROPPABLE)) {
+	if (!qs_rest_droppable(c, s, flags)) {
 		if (ends)
 			qs_unit_finish(c, i, now);
 		return 0;
 	}
-	if (s->open != QS_NIL) {
-		qs_unit_abandon(c, s);
+	if (s->open != QS_NIL || !ends)
 		s->dropped_frame++;
+	if (s->open != QS_NIL) {
+		c->dropped_frame += qs_slot(c, s->open)->unit_packets;
+		qs_unit_abandon(c, s);
 	}
 	s->broken = !ends;
 	return 0;

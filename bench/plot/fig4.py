@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The figures of scripts/demo.
+
+fig4.py run DIR    one run's JSON on standard output, from what the run left in DIR
+fig4.py table DIR  DIR/managed.json and DIR/unmanaged.json become DIR/fig4.json and
+                   DIR/fig4.dat (for fig4.gp), and a table on standard output
+"""
+import json
+import pathlib
+import sys
+
+WIDTH = 24
+BIN = 5
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+def run(folder):
+    """What the client and the server counted, and how they were run."""
+    lines = (folder / "commands").read_text().replace(f"{folder}/", "")
+    result = {
+        "kernel": (folder / "kernel").read_text().strip(),
+        "commands": lines.splitlines(),
+    }
+    result |= read_json(folder / "server")
+    result |= read_json(folder / "client")
+    sizes = (folder / "transfers").read_text().split()
+    result["transfers"] = len(sizes)
+    result["transferred_bytes"] = sum(map(int, sizes))
+    print(json.dumps(result, indent=2))
+
+
+def bar(fps, full=20.0):
+    return ("#" * round(WIDTH * min(fps, full) / full)).ljust(WIDTH)
+
+
+def share(result, frames):
+    return f"{result[frames + '_received']} of {result[frames + '_sent']}"
+
+
+def spread(values):
+    return " / ".join(f"{values[key]:.1f}" for key in ("p50", "p99", "max"))
+
+
+def print_table(managed, unmanaged):
+    print(f"\n{'seconds':>9}  {'managed, fps':{WIDTH + 6}}  unmanaged, fps")
+    pairs = zip(managed["fps_bins"], unmanaged["fps_bins"])
+    for number, (left, right) in enumerate(pairs):
+        start = number * BIN
+        mark = "  + FTP" if start in (15, 30) else ""
+        print(f"{start:4d} - {start + BIN:2d}  {left:5.1f} {bar(left)}  "
+              f"{right:5.1f} {bar(right).rstrip()}{mark}".rstrip())
+    print(f"\n{'':22}{'managed':>26}{'unmanaged':>26}")
+    rows = (
+        ("frames received", lambda r: share(r, "frames")),
+        ("I-frames received", lambda r: share(r, "i_frames")),
+        ("gap p50/p99/max, ms", lambda r: spread(r["gap_ms"])),
+        ("delay p50/p99/max, ms", lambda r: spread(r["delay_ms"])),
+        ("sent by FTP, MB", lambda r: f"{r['transferred_bytes'] / 1e6:.1f}"),
+    )
+    for name, value in rows:
+        print(f"{name:22}{value(managed):>26}{value(unmanaged):>26}")
+
+
+def print_commands(name, result):
+    print(f"\n{name}, Linux {result['kernel']}:")
+    for line in result["commands"]:
+        print(f"  {line}")
+
+
+def table(folder):
+    runs = {name: read_json(folder / f"{name}.json")
+            for name in ("managed", "unmanaged")}
+    figure = {"figure": "fig4", "engine": "kernel", "rate_bit_s": 10_000_000,
+              "bin_seconds": BIN, "transfers_at_s": [15, 30]} | runs
+    (folder / "fig4.json").write_text(json.dumps(figure, indent=2) + "\n")
+    pairs = zip(runs["managed"]["fps_bins"], runs["unmanaged"]["fps_bins"])
+    with open(folder / "fig4.dat", "w", encoding="utf-8") as file:
+        for number, (left, right) in enumerate(pairs):
+            file.write(f"{(number + 0.5) * BIN} {left} {right}\n")
+    for name, result in runs.items():
+        print_commands(name, result)
+    print_table(runs["managed"], runs["unmanaged"])
+
+
+def main():
+    modes = {"run": run, "table": table}
+    if len(sys.argv) != 3 or sys.argv[1] not in modes:
+        sys.exit(__doc__)
+    modes[sys.argv[1]](pathlib.Path(sys.argv[2]))
+
+
+main()

@@ -90,23 +90,35 @@ QS_FN int qs_stream_adopt(qs_stream_t *s)
 	return 1;
 }
 
-/* The slot has a new tenant: nothing of the last one's is left. */
-QS_FN int qs_stream_reset(qs_stream_t *s, __u32 gen)
+/* Nothing is queued any more. */
+QS_FN int qs_stream_empty(qs_stream_t *s)
 {
-	s->gen_seen = gen;
-	s->seq_seen = 0;
 	s->heap = QS_NIL;
 	s->head = QS_NIL;
 	s->open = QS_NIL;
-	s->framed = 0;
-	s->broken = 0;
+	s->packets = 0;
 	s->units = 0;
 	s->bytes = 0;
 	s->period_next = 0;
+	return 0;
+}
+
+/* The slot has a new tenant: nothing of the last one's is left. */
+QS_FN int qs_stream_reset(qs_stream_t *s, __u32 gen)
+{
+	qs_stream_empty(s);
+	s->gen_seen = gen;
+	s->framed = 0;
+	s->broken = 0;
 	s->sent_units = s->sent_packets = s->sent_bytes = 0;
 	s->late_units = s->violations = 0;
 	s->dropped_late = s->dropped_frame = s->dropped_overflow = 0;
 	s->delay_last = s->delay_max = 0;
+	s->now.oln = s->now.old = 0;
+	s->now.ipg = s->now.flags = 0;
+	s->seq_seen = 0;
+	sched_reset(s);
+	qs_stream_adopt(s);
 	return 0;
 }
 
@@ -588,6 +600,22 @@ QS_INLINE void qs_queues_reset(qs_core_t *c)
 	c->be_old.first = QS_NIL;
 }
 
+/* A frame that is cut in two is lost to its end, unless it must not be. */
+QS_FN int qs_stream_flush(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+
+	if (!s->packets)
+		return 0;
+	if (s->open != QS_NIL && qs_rest_droppable(c, s, 0)) {
+		s->broken = 1;
+		s->dropped_frame++;
+	}
+	qs_stream_empty(s);
+	qs_stream_settle(c, i);
+	return 0;
+}
+
 /*
  * Empties every queue; who calls has freed the packets. Streams stay attached.
  * Statistics stay.
@@ -596,6 +624,8 @@ QS_FN int qs_core_reset(qs_core_t *c)
 {
 	__u32 i;
 
+	for (i = c->zero; i < c->n_streams && qs_can_loop; i++)
+		qs_stream_flush(c, i);
 	qs_queues_reset(c);
 	c->free_slot = QS_NIL;
 	c->free_slots = 0;
@@ -604,15 +634,6 @@ QS_FN int qs_core_reset(qs_core_t *c)
 	for (i = c->zero; i < QS_FLOWS && qs_can_loop; i++) {
 		qs_flow(c, i)->packets = 0;
 		qs_flow(c, i)->listed = 0;
-	}
-	for (i = c->zero; i < c->n_streams && qs_can_loop; i++) {
-		qs_stream_t *s = qs_stream(c, i);
-
-		if (!s->packets)
-			continue;
-		s->packets = 0;
-		qs_stream_reset(s, s->gen_seen);
-		qs_stream_settle(c, i);
 	}
 	return 0;
 }

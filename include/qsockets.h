@@ -69,9 +69,10 @@ struct packet_flags {
 	uint64_t deadline; /* ns of CLOCK_MONOTONIC; 0: the period's end */
 };
 
-/* One message of qsendmmsg(). */
+/* One message of qsendmmsg(), as sendmmsg()'s with flags of its own. */
 struct qmmsghdr {
-	struct mmsghdr m; /* as for sendmmsg(); msg_len is set on return */
+	struct msghdr msg_hdr;
+	unsigned int msg_len; /* bytes sent, set on return */
 	struct packet_flags flags;
 };
 

@@ -192,7 +192,7 @@ QS_PUBLIC ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
 /* Has flags and control messages of its own: goes by itself. */
 static inline int goes_alone(const struct qmmsghdr *m)
 {
-	return m->m.msg_hdr.msg_control && m->m.msg_hdr.msg_controllen &&
+	return m->msg_hdr.msg_control && m->msg_hdr.msg_controllen &&
 	       tx_bits(&m->flags);
 }
 
@@ -206,7 +206,7 @@ static int chunk_fill(struct mmsghdr *to, union control *control,
 	for (k = 0; k < n && k < CHUNK; k++) {
 		if (!flags_known(&from[k].flags) || goes_alone(&from[k]))
 			break;
-		to[k] = from[k].m;
+		to[k].msg_hdr = from[k].msg_hdr;
 		bits = tx_bits(&from[k].flags);
 		if (!bits || !with)
 			continue;
@@ -231,7 +231,7 @@ static int send_chunk(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 		done = sendmmsg(fd, hdrs, k, flags);
 	}
 	for (i = 0; i < done; i++)
-		msgs[i].m.msg_len = hdrs[i].msg_len;
+		msgs[i].msg_len = hdrs[i].msg_len;
 	*full = done == k;
 	return done < 0 ? qs_fail(errno, "sendmmsg: %s", strerror(errno)) :
 			  done;
@@ -246,11 +246,11 @@ static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 		return flags_fail(&msgs->flags);
 	if (!goes_alone(msgs))
 		return send_chunk(fd, msgs, n, flags, full);
-	len = send_with_control(fd, &msgs->m.msg_hdr, flags,
+	len = send_with_control(fd, &msgs->msg_hdr, flags,
 				tx_bits(&msgs->flags));
 	if (len < 0)
 		return len;
-	msgs->m.msg_len = len;
+	msgs->msg_len = len;
 	*full = 1;
 	return 1;
 }

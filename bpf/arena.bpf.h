@@ -25,24 +25,23 @@ struct {
  * In a loop's condition: lets the verifier leave the number of turns to the
  * run time, which ends the loop after 8 million.
  */
-#define qs_can_loop                                         \
-	({                                                  \
-		__label__ l_break, l_continue;              \
-		int more = 1;                               \
-		asm volatile goto("may_goto %l[l_break]" :: \
-				  : : l_break);             \
-		goto l_continue;                            \
-	l_break:                                            \
-		more = 0;                                   \
-	l_continue:;                                        \
-		more;                                       \
+#define qs_can_loop                                                      \
+	({                                                               \
+		__label__ l_break, l_continue;                           \
+		int more = 1;                                            \
+		asm volatile goto("may_goto %l[l_break]" ::: : l_break); \
+		goto l_continue;                                         \
+	l_break:                                                         \
+		more = 0;                                                \
+	l_continue:;                                                     \
+		more;                                                    \
 	})
 
 /* A program uses the arena that it names: once is enough. */
 #define qs_use_arena() asm volatile("" ::"r"(&qs_arena))
 
-#define qs_window(dev)                                 \
-	((struct qs_core __attribute__((address_space( \
-		 1))) *)((__u64)(dev) << QS_WINDOW_SHIFT))
+#define qs_window(dev)                   \
+	((struct qs_core __attribute__(( \
+		address_space(1))) *)((__u64)(dev) << QS_WINDOW_SHIFT))
 
 #endif

@@ -73,7 +73,8 @@ static __noinline __u32 control(struct __sk_buff *skb)
 			return 0;
 		return tcp_control(skb, (first & 0xf) * 4);
 	}
-	if (skb->protocol != bpf_htons(ETH_P_IPV6) || load(skb, 6, &protocol, 1))
+	if (skb->protocol != bpf_htons(ETH_P_IPV6) ||
+	    load(skb, 6, &protocol, 1))
 		return 0;
 	if (protocol == IPPROTO_TCP)
 		return tcp_control(skb, 40);

@@ -100,8 +100,8 @@ QS_FN __u32 qs_be_dequeue(qs_core_t *c)
 			break;
 		}
 		list->first = flow->next;
-		if (!flow->packets && (list == &c->be_old ||
-				       c->be_old.first == QS_NIL)) {
+		if (!flow->packets &&
+		    (list == &c->be_old || c->be_old.first == QS_NIL)) {
 			flow->listed = 0;
 			continue;
 		}

@@ -24,11 +24,11 @@
  * Adds to a counter as a full barrier: BPF has no fence, but an atomic whose
  * result is used orders all that is before and after it.
  */
-#define QS_ADD_ORDERED(p, n)                         \
-	({                                           \
-		__u32 was = __sync_fetch_and_add(p, n); \
+#define QS_ADD_ORDERED(p, n)                                \
+	({                                                  \
+		__u32 was = __sync_fetch_and_add(p, n);     \
 		__asm__ volatile("" ::"r"(was) : "memory"); \
-		was;                                 \
+		was;                                        \
 	})
 
 #define QS_LOAD_ORDERED(p) __sync_val_compare_and_swap(p, 0, 0)

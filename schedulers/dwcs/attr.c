@@ -12,13 +12,17 @@ static int dwcs_fail(enum dwcs_fault fault, const struct qs_attr *a)
 {
 	switch (fault) {
 	case DWCS_BAD_WINDOW:
-		return qs_fail(EINVAL,
-			       "old is 0 and oln is %u: give old, at least oln, "
-			       "or set both to 0 for no window", a->oln);
+		return qs_fail(
+			EINVAL,
+			"old is 0 and oln is %u: give old, at least oln, "
+			"or set both to 0 for no window",
+			a->oln);
 	case DWCS_BAD_OLN:
-		return qs_fail(EINVAL,
-			       "oln is %u, more than old, %u: of every old units "
-			       "at most oln may be lost", a->oln, a->old);
+		return qs_fail(
+			EINVAL,
+			"oln is %u, more than old, %u: of every old units "
+			"at most oln may be lost",
+			a->oln, a->old);
 	case DWCS_BAD_FLAGS:
 		return qs_fail(EINVAL, "stream_flags has unknown bits: 0x%x",
 			       a->flags & ~QS_STREAM_KNOWN);

@@ -6,7 +6,8 @@
  *
  * Enqueue: a packet joins its stream's last frame or is a unit by itself. The
  * first whole unit of a stream is released at its period's start: until then
- * the stream waits, after that it is ready.
+ * the stream waits, after that it is ready. A unit whose end does not come in
+ * QS_TX_HORIZON_NS ends without: its socket may be closed.
  *
  * Dequeue, in this order: what is left of a unit that is being sent; best
  * effort, when its share is due; the first ready stream, after those of its
@@ -155,10 +156,15 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 	qs_slot_t *head;
 	__u32 h;
 
-	if (s->head == QS_NIL || s->head == s->open)
+	if (s->head == QS_NIL)
 		return 0;
-	qs_stream_adopt(s);
 	head = qs_slot(c, s->head);
+	if (s->head == s->open) { /* its end may never come */
+		s->release = head->arrival + QS_TX_HORIZON_NS;
+		qs_heap_add(c, QS_HEAP_WAIT, i);
+		return 0;
+	}
+	qs_stream_adopt(s);
 	s->release = head->arrival;
 	if (s->now.ipg && s->period_next > s->release)
 		s->release = s->period_next;
@@ -179,14 +185,24 @@ QS_INLINE void qs_period_over(qs_stream_t *s)
 
 QS_FN int qs_release(qs_core_t *c, __u32 h, __u64 now)
 {
+	qs_stream_t *s;
 	__u32 i;
 
 	while (qs_can_loop) {
 		i = qs_heap_top(c, h);
-		if (i == QS_NIL || qs_stream(c, i)->release > now)
+		if (i == QS_NIL)
+			break;
+		s = qs_stream(c, i);
+		if (s->release > now)
 			break;
 		qs_heap_del(c, i);
-		qs_heap_add(c, QS_HEAP_READY, i);
+		if (s->head != s->open) {
+			qs_heap_add(c, QS_HEAP_READY, i);
+			continue;
+		}
+		s->framed = 0;
+		qs_unit_end(c, s, now);
+		qs_stream_schedule(c, i, now);
 	}
 	return 0;
 }
@@ -242,6 +258,8 @@ QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 
 	if (s->open == QS_NIL)
 		return;
+	if (head == s->open)
+		qs_heap_del(c, i);
 	qs_unit_end(c, s, now);
 	qs_unit_sort(c, s);
 	if (s->heap == QS_NIL) {
@@ -282,6 +300,8 @@ QS_FN int qs_refuse(qs_core_t *c, __u32 i, __u32 flags, __u64 now)
 		s->dropped_frame++;
 	if (s->open != QS_NIL) {
 		c->dropped_frame += qs_slot(c, s->open)->unit_packets;
+		if (s->head == s->open)
+			qs_heap_del(c, i);
 		qs_unit_abandon(c, s);
 	}
 	s->broken = !ends;
@@ -311,6 +331,8 @@ QS_FN int qs_enqueue_unit(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 		qs_unit_append(c, s, slot);
 	if (qs_frame_mark(s, flags))
 		qs_unit_finish(c, i, now);
+	else if (s->heap == QS_NIL && c->current != i)
+		qs_stream_schedule(c, i, now);
 	return 0;
 }
 

@@ -31,10 +31,10 @@ static void usage(FILE *to)
 		fprintf(to, "       qsock %s %s\n", commands[i].name,
 			commands[i].usage);
 	fprintf(to, "\n"
-		"  -j, --json     print JSON\n"
-		"  -p, --pretty   with line breaks\n"
-		"  -h, --help     print this\n"
-		"  -V, --version  print the version\n");
+		    "  -j, --json     print JSON\n"
+		    "  -p, --pretty   with line breaks\n"
+		    "  -h, --help     print this\n"
+		    "  -V, --version  print the version\n");
 }
 
 static int help_command(int argc, char **argv)

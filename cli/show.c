@@ -90,10 +90,10 @@ static struct json_object *flags_json(uint32_t flags)
 
 	if (flags & DWCS_NON_DROPPABLE)
 		json_object_array_add(a,
-			json_object_new_string("non_droppable"));
+				      json_object_new_string("non_droppable"));
 	if (flags & DWCS_WORK_CONSERVING)
-		json_object_array_add(a,
-			json_object_new_string("work_conserving"));
+		json_object_array_add(
+			a, json_object_new_string("work_conserving"));
 	return a;
 }
 

@@ -94,12 +94,13 @@ int qs_kernel_check(void)
 
 	if (!btf)
 		return qs_fail(EOPNOTSUPP, "this kernel does not describe its "
-			       "types (CONFIG_DEBUG_INFO_BTF)");
+					   "types (CONFIG_DEBUG_INFO_BTF)");
 	if (btf__find_by_name_kind(btf, "bpf_struct_ops_Qdisc_ops",
 				   BTF_KIND_STRUCT) < 0 ||
-	    btf__find_by_name_kind(btf, "bpf_qdisc_skb_drop",
-				   BTF_KIND_FUNC) < 0)
-		return qs_fail(EOPNOTSUPP, "this kernel has no BPF qdiscs "
+	    btf__find_by_name_kind(btf, "bpf_qdisc_skb_drop", BTF_KIND_FUNC) <
+		    0)
+		return qs_fail(EOPNOTSUPP,
+			       "this kernel has no BPF qdiscs "
 			       "(CONFIG_NET_SCH_BPF, Linux 6.16 or newer)");
 	return 0;
 }
@@ -177,7 +178,8 @@ static int load_maps_and_programs(const char *dir, struct bpf_object *obj)
 	struct bpf_map *map;
 	int err = 0;
 
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		if (is_shared(map))
 			err = reuse_map(dir, map);
 		if (err)
@@ -198,13 +200,14 @@ static int load(const char *dir, const char *name, const void *bytes,
 
 	warning[0] = 0;
 	print = libbpf_set_print(keep_warning);
-	obj = bpf_object__open_mem(bytes, (const char *)end -
-				   (const char *)bytes, &opts);
+	obj = bpf_object__open_mem(
+		bytes, (const char *)end - (const char *)bytes, &opts);
 	err = obj ? load_maps_and_programs(dir, obj) : -errno;
 	libbpf_set_print(print);
 	if (err)
 		return load_fail(err, name);
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		if (is_shared(map))
 			err = pin_map(dir, map);
 		if (err)
@@ -228,7 +231,8 @@ static int attach_manager(const char *dir, int cgroup)
 		   &obj);
 	if (err)
 		return err;
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		QS_AUTO(destroy_link) struct bpf_link *link = NULL;
 
 		link = bpf_program__attach_cgroup(prog, cgroup);
@@ -400,8 +404,10 @@ static int read_meta(struct qs_system *sys)
 	    !bpf_map_lookup_elem(fd, &zero, &sys->meta) &&
 	    !memcmp(&sys->meta, &now, offsetof(struct qs_meta, cgroup_id)))
 		return 0;
-	return qs_fail(EPROTONOSUPPORT, "%s was made by another version of "
-		       "QSockets: run \"qsock fini all\" first", sys->dir);
+	return qs_fail(EPROTONOSUPPORT,
+		       "%s was made by another version of "
+		       "QSockets: run \"qsock fini all\" first",
+		       sys->dir);
 }
 
 int qs_system_open(struct qs_system *sys)
@@ -418,8 +424,10 @@ int qs_system_open(struct qs_system *sys)
 	if (sys->devs >= 0 && sys->names >= 0 && sys->ifs >= 0 &&
 	    sys->arena >= 0)
 		return 0;
-	return qs_fail(EPROTONOSUPPORT, "%s is damaged: run \"qsock fini "
-		       "all\" first", sys->dir);
+	return qs_fail(EPROTONOSUPPORT,
+		       "%s is damaged: run \"qsock fini "
+		       "all\" first",
+		       sys->dir);
 }
 
 void qs_system_close(struct qs_system *sys)
@@ -454,8 +462,10 @@ int qs_sched_load(struct qs_system *sys, const struct qs_sched *sched)
 	ops = bpf_object__find_map_by_name(obj, "qs_qdisc_ops");
 	link = bpf_map__attach_struct_ops(ops);
 	if (!link && errno == EEXIST)
-		return qs_fail(EBUSY, "the qdisc kind \"%s\" is registered by "
-			       "someone else: unload that first", sched->name);
+		return qs_fail(EBUSY,
+			       "the qdisc kind \"%s\" is registered by "
+			       "someone else: unload that first",
+			       sched->name);
 	if (!link)
 		return qs_fail(errno, "register the qdisc kind \"%s\": %s",
 			       sched->name, strerror(errno));
@@ -490,9 +500,11 @@ int qs_slots_create(struct qs_system *sys, __u32 index, __u32 packets)
 	QS_AUTO_FD int slots = pinned(sys->dir, "qs_slots");
 	QS_AUTO_FD int inner = -1;
 
-	if (template < 0 || slots < 0)
-		return qs_fail(EPROTONOSUPPORT, "%s is damaged: run \"qsock "
-			       "fini all\" first", sys->dir);
+	if (template <0 || slots < 0)
+		return qs_fail(EPROTONOSUPPORT,
+			       "%s is damaged: run \"qsock "
+			       "fini all\" first",
+			       sys->dir);
 	inner = create_inner(template, packets);
 	if (inner < 0)
 		return qs_fail(-inner, "room for %u packets: %s", packets,
@@ -527,8 +539,10 @@ int qs_classifier_attach(struct qs_system *sys, const struct qs_dev *dev)
 	char name[64];
 
 	if (prog < 0)
-		return qs_fail(EPROTONOSUPPORT, "%s is damaged: run \"qsock "
-			       "fini all\" first", sys->dir);
+		return qs_fail(EPROTONOSUPPORT,
+			       "%s is damaged: run \"qsock "
+			       "fini all\" first",
+			       sys->dir);
 	link = bpf_link_create(prog, dev->ifindex,
 			       (enum bpf_attach_type)TCX_EGRESS, &opts);
 	if (link < 0)

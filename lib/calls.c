@@ -35,11 +35,12 @@ static int device_fail(const struct qos_params *params)
 	if (*dev)
 		return qs_fail(EOPNOTSUPP,
 			       "dev \"%s\" is not managed by \"%s\": run "
-			       "\"qsock init %s %s\"", dev, params->name, dev,
-			       params->name);
+			       "\"qsock init %s %s\"",
+			       dev, params->name, dev, params->name);
 	return qs_fail(EOPNOTSUPP,
 		       "no device is managed by \"%s\": run \"qsock init DEV "
-		       "%s\"", params->name, params->name);
+		       "%s\"",
+		       params->name, params->name);
 }
 
 static int attach_fail(int fd, int err, const struct qos_params *params)
@@ -53,11 +54,13 @@ static int attach_fail(int fd, int err, const struct qos_params *params)
 	case EOPNOTSUPP:
 		return device_fail(params);
 	case EALREADY:
-		return qs_fail(err, "fd %d is attached already: use qchange(), "
-			       "or qdetach() first", fd);
+		return qs_fail(err,
+			       "fd %d is attached already: use qchange(), "
+			       "or qdetach() first",
+			       fd);
 	case ENOSPC:
 		return qs_fail(err, "the device has no stream left: close a "
-			       "socket, or init it with more streams");
+				    "socket, or init it with more streams");
 	default:
 		return qs_fail(err, "the manager refused fd %d: %s", fd,
 			       strerror(err));
@@ -75,11 +78,15 @@ static int attached_fail(int fd, int err)
 	case ENOPROTOOPT: /* nobody answers, so nothing is attached */
 	case EOPNOTSUPP:
 	case ENOTCONN:
-		return qs_fail(ENOTCONN, "fd %d is not attached: use qattach() "
-			       "first", fd);
+		return qs_fail(ENOTCONN,
+			       "fd %d is not attached: use qattach() "
+			       "first",
+			       fd);
 	case ENODEV:
-		return qs_fail(err, "the device that fd %d was attached to is "
-			       "not managed any more: use qdetach()", fd);
+		return qs_fail(err,
+			       "the device that fd %d was attached to is "
+			       "not managed any more: use qdetach()",
+			       fd);
 	default:
 		return qs_fail(err, "the manager refused fd %d: %s", fd,
 			       strerror(err));
@@ -135,9 +142,10 @@ static const struct qs_sched *attached_sched(int fd, int *err)
 	if (!sched)
 		*err = info.state & QOS_STATE_DEVICE_GONE ?
 			       attached_fail(fd, ENODEV) :
-			       qs_fail(EINVAL, "fd %d is attached to \"%s\", "
-				       "which this library does not know", fd,
-				       info.name);
+			       qs_fail(EINVAL,
+				       "fd %d is attached to \"%s\", "
+				       "which this library does not know",
+				       fd, info.name);
 	return sched;
 }
 
@@ -145,9 +153,11 @@ static int change_fail(int fd, int err, const struct qos_params *params)
 {
 	if (err != EINVAL || fd_check(fd))
 		return attached_fail(fd, err);
-	return qs_fail(EINVAL, "fd %d is attached to another dev or name than "
+	return qs_fail(EINVAL,
+		       "fd %d is attached to another dev or name than "
 		       "\"%s\" and \"%s\": leave them empty, or qdetach() and "
-		       "qattach() to move it", fd, params->dev, params->name);
+		       "qattach() to move it",
+		       fd, params->dev, params->name);
 }
 
 static int change(int fd, const struct qos_params *params)
@@ -166,8 +176,10 @@ static int change(int fd, const struct qos_params *params)
 	if (err)
 		return err;
 	if (!sched)
-		return qs_fail(EINVAL, "name \"%s\" is no scheduler: leave it "
-			       "empty for the one attached to", params->name);
+		return qs_fail(EINVAL,
+			       "name \"%s\" is no scheduler: leave it "
+			       "empty for the one attached to",
+			       params->name);
 	err = attach_pack(params, sched, &opt);
 	if (err)
 		return err;
@@ -176,7 +188,7 @@ static int change(int fd, const struct qos_params *params)
 	return 0;
 }
 
-static int info(int fd, struct qos_info *to, size_t size)
+static int read_info(int fd, struct qos_info *to, size_t size)
 {
 	struct qos_info all;
 	socklen_t len = sizeof(all);
@@ -184,8 +196,10 @@ static int info(int fd, struct qos_info *to, size_t size)
 	if (!to)
 		return qs_fail(EFAULT, "info is NULL");
 	if (size < sizeof(all.size))
-		return qs_fail(EINVAL, "size is %zu, too small for a struct "
-			       "qos_info", size);
+		return qs_fail(EINVAL,
+			       "size is %zu, too small for a struct "
+			       "qos_info",
+			       size);
 	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &all, &len))
 		return attached_fail(fd, errno);
 	if (size > sizeof(all)) {
@@ -238,15 +252,15 @@ QS_PUBLIC int qchange(int fd, struct qos_params *params)
 	return qs_return(change(fd, params));
 }
 
-QS_PUBLIC int qinfo(int fd, struct qos_info *to, size_t size)
+QS_PUBLIC int qinfo(int fd, struct qos_info *info, size_t size)
 {
-	return qs_return(info(fd, to, size));
+	return qs_return(read_info(fd, info, size));
 }
 
 QS_PUBLIC int qclose(int fd)
 {
 	if (!close(fd))
 		return 0;
-	return qs_return(qs_fail(errno, "close: fd %d: %s", fd,
-				 strerror(errno)));
+	return qs_return(
+		qs_fail(errno, "close: fd %d: %s", fd, strerror(errno)));
 }

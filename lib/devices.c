@@ -121,7 +121,8 @@ static int read_core(__u32 index, struct qs_device_view *view)
 {
 	struct qs_core *core = qs_arena_core(index);
 
-	if (core->magic != QS_CORE_MAGIC || core->n_streams != view->dev.streams)
+	if (core->magic != QS_CORE_MAGIC ||
+	    core->n_streams != view->dev.streams)
 		return 0; /* was never set up to the end */
 	view->attached = core->attached;
 	view->stream_limit = core->stream_limit;
@@ -143,9 +144,9 @@ static int read_devices(const struct qs_system *sys, const char *name,
 			struct qs_device_view *views, unsigned int *n)
 {
 	struct qs_device_view *v;
-	__u64 netns;
+	__u64 netns = 0;
+	__u32 i, ifindex = name ? if_nametoindex(name) : 0;
 	int err;
-	__u32 i;
 
 	err = qs_netns_cookie(&netns);
 	for (i = 1; !err && i <= QS_MAX_DEVICES; i++) {
@@ -153,7 +154,8 @@ static int read_devices(const struct qs_system *sys, const char *name,
 		err = qs_dev_read(sys, i, &v->dev);
 		if (err || v->dev.state != QS_DEV_READY ||
 		    v->dev.netns != netns ||
-		    (name && strcmp(v->dev.name, name)))
+		    (name && strcmp(v->dev.name, name) &&
+		     v->dev.ifindex != ifindex))
 			continue;
 		(*n)++;
 		err = read_core(i, v);

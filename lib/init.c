@@ -57,14 +57,14 @@ int qs_privilege_check(void)
 
 	if (!stat("/proc/self/ns/user", &st) && st.st_ino != INIT_USER_NS)
 		return qs_fail(EPERM, "not permitted in a user namespace: run "
-			       "it as the host's root");
+				      "it as the host's root");
 	if (syscall(SYS_capget, &header, data))
 		return qs_fail(errno, "capget: %s", strerror(errno));
 	if (has_capability(data, CAP_NET_ADMIN) &&
 	    has_capability(data, CAP_SYS_ADMIN))
 		return 0;
 	return qs_fail(EPERM, "not permitted: run it as root, or with "
-		       "CAP_NET_ADMIN and CAP_SYS_ADMIN");
+			      "CAP_NET_ADMIN and CAP_SYS_ADMIN");
 }
 
 static int check_sizes(const struct qos_device *d)
@@ -76,7 +76,8 @@ static int check_sizes(const struct qos_device *d)
 		return qs_fail(EINVAL, "streams is %u, not in 1 to %u",
 			       d->streams, MAX_STREAMS);
 	if (qs_core_size(d->packets, d->streams) > 1ull << QS_WINDOW_SHIFT)
-		return qs_fail(EINVAL, "%u packets and %u streams need more "
+		return qs_fail(EINVAL,
+			       "%u packets and %u streams need more "
 			       "than %u MiB: lower packets or streams",
 			       d->packets, d->streams,
 			       1u << (QS_WINDOW_SHIFT - 20));
@@ -108,7 +109,7 @@ static int find_link(struct request *r, const char *name)
 {
 	if (!*name)
 		return qs_fail(EINVAL, "dev is empty: name the device to "
-			       "initialise");
+				       "initialise");
 	r->name = name;
 	r->ifindex = if_nametoindex(name);
 	if (!r->ifindex)
@@ -239,9 +240,10 @@ static int check_root(const struct request *r, const struct qs_qdisc *root)
 {
 	if (!root->handle || is_ours(root))
 		return 0;
-	return qs_fail(EBUSY, "dev \"%s\" has the qdisc \"%s\": to replace it, "
-		       "run \"tc qdisc del dev %s root\" first", r->name,
-		       root->kind, r->name);
+	return qs_fail(EBUSY,
+		       "dev \"%s\" has the qdisc \"%s\": to replace it, "
+		       "run \"tc qdisc del dev %s root\" first",
+		       r->name, root->kind, r->name);
 }
 
 /*
@@ -431,10 +433,10 @@ static int same_settings(const struct request *r, const struct qs_dev *dev)
 {
 	const struct qos_device *d = &r->device;
 
-	return r->any || (d->rate == dev->rate && d->packets == dev->packets &&
-			  d->streams == dev->streams &&
-			  d->burst == dev->burst &&
-			  d->overhead == dev->overhead);
+	return r->any ||
+	       (d->rate == dev->rate && d->packets == dev->packets &&
+		d->streams == dev->streams && d->burst == dev->burst &&
+		d->overhead == dev->overhead);
 }
 
 /* The device got another name: it goes by that from now on. */
@@ -464,11 +466,13 @@ static int init_again(struct qs_system *sys, const struct request *r,
 	if (err)
 		return err;
 	if (dev.sched != r->sched->id)
-		return qs_fail(EBUSY, "dev \"%s\" has the scheduler \"%s\": run "
-			       "\"qsock fini %s\" first", r->name,
-			       dev.sched_name, r->name);
+		return qs_fail(EBUSY,
+			       "dev \"%s\" has the scheduler \"%s\": run "
+			       "\"qsock fini %s\" first",
+			       r->name, dev.sched_name, r->name);
 	if (!same_settings(r, &dev))
-		return qs_fail(EBUSY, "dev \"%s\" has other settings (rate "
+		return qs_fail(EBUSY,
+			       "dev \"%s\" has other settings (rate "
 			       "%llu, packets %u, streams %u, burst %u, "
 			       "overhead %u): run \"qsock fini %s\" first",
 			       r->name, (unsigned long long)dev.rate,
@@ -503,8 +507,10 @@ static int open_system(struct qs_system *sys, const char *cgroup)
 		return err;
 	if (!fstat(fd, &st) && st.st_ino == sys->meta.cgroup_id)
 		return 0;
-	return qs_fail(EBUSY, "another cgroup than \"%s\" is served already: "
-		       "one goes for all devices", cgroup);
+	return qs_fail(EBUSY,
+		       "another cgroup than \"%s\" is served already: "
+		       "one goes for all devices",
+		       cgroup);
 }
 
 static int init_new(struct qs_system *sys, const struct request *r)
@@ -597,17 +603,28 @@ static int fini(const char *name)
 		return qs_fail(EFAULT, "dev is NULL");
 	if (!*name || strnlen(name, IFNAMSIZ) == IFNAMSIZ)
 		return qs_fail(EINVAL, "dev is empty or longer than a device's "
-			       "name");
+				       "name");
 	err = qs_privilege_check();
 	return err ? err : fini_device(name);
+}
+
+static void fini_devices(struct qs_system *sys, __u64 netns)
+{
+	struct qs_dev dev;
+	__u32 i;
+
+	for (i = 1; i <= QS_MAX_DEVICES; i++)
+		if (!qs_dev_read(sys, i, &dev) && dev.state != QS_DEV_FREE &&
+		    dev.netns == netns)
+			release_device(sys, i, netns);
+	release_stale(sys, netns);
+	release_system(sys);
 }
 
 int qs_fini_all(void)
 {
 	QS_AUTO(qs_system_close) struct qs_system sys = QS_SYSTEM_NONE;
-	struct qs_dev dev;
-	__u64 netns;
-	__u32 i;
+	__u64 netns = 0;
 	int err;
 
 	err = qs_privilege_check();
@@ -620,16 +637,10 @@ int qs_fini_all(void)
 	if (err == -EPROTONOSUPPORT) { /* what there is cannot be read */
 		err = qs_qdisc_del_all();
 		qs_system_remove(&sys);
+	} else if (!err) {
+		fini_devices(&sys, netns);
 	}
-	if (err || sys.devs < 0)
-		return err == -ENOENT ? 0 : err;
-	for (i = 1; i <= QS_MAX_DEVICES; i++)
-		if (!qs_dev_read(&sys, i, &dev) && dev.state != QS_DEV_FREE &&
-		    dev.netns == netns)
-			release_device(&sys, i, netns);
-	release_stale(&sys, netns);
-	release_system(&sys);
-	return 0;
+	return err == -ENOENT ? 0 : err;
 }
 
 /* ---- public */
@@ -645,9 +656,10 @@ QS_PUBLIC int qsockinit_device(struct qos_params *params,
 	if (!device)
 		return qs_return(qs_fail(EFAULT, "device is NULL"));
 	if (size != sizeof(*device))
-		return qs_return(qs_fail(EINVAL, "size is %zu, a struct "
-					 "qos_device has %zu", size,
-					 sizeof(*device)));
+		return qs_return(qs_fail(EINVAL,
+					 "size is %zu, a struct "
+					 "qos_device has %zu",
+					 size, sizeof(*device)));
 	return qs_return(qs_device_init(params, device, 0));
 }
 

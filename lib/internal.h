@@ -101,8 +101,8 @@ struct qs_system {
 	char dir[PATH_MAX]; /* the pins */
 };
 
-#define QS_SYSTEM_NONE { .lock = -1, .devs = -1, .names = -1, .ifs = -1, \
-			 .arena = -1 }
+#define QS_SYSTEM_NONE \
+	{ .lock = -1, .devs = -1, .names = -1, .ifs = -1, .arena = -1 }
 
 /*
  * Waits for others who initialise; `how` is LOCK_EX or LOCK_SH. -ENOENT: the

@@ -34,7 +34,7 @@ static const char *error_words(const struct nlmsghdr *h)
 		return NULL;
 	if (!(h->nlmsg_flags & NLM_F_CAPPED))
 		skip += e->msg.nlmsg_len - sizeof(e->msg);
-	mnl_attr_for_each(attr, h, skip)
+	mnl_attr_for_each (attr, h, skip)
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			return mnl_attr_get_str(attr);
@@ -189,7 +189,7 @@ static void qdisc_kind(const struct nlmsghdr *h, char *kind, size_t size)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, h, sizeof(struct tcmsg))
+	mnl_attr_for_each (attr, h, sizeof(struct tcmsg))
 		if (mnl_attr_get_type(attr) == TCA_KIND &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			snprintf(kind, size, "%s", mnl_attr_get_str(attr));

@@ -83,8 +83,10 @@ int qs_bpffs_path(char *path, int mount_it)
 		return err;
 	err = mount_bpffs();
 	if (err)
-		return qs_fail(-err, "cannot mount the BPF file system at "
-			       BPFFS ": %s", strerror(-err));
+		return qs_fail(-err,
+			       "cannot mount the BPF file system at " BPFFS
+			       ": %s",
+			       strerror(-err));
 	return find_anywhere("bpf", BPFFS, path);
 }
 
@@ -95,7 +97,7 @@ int qs_cgroup_open(const char *cgroup)
 
 	if (find_anywhere("cgroup2", "/sys/fs/cgroup", root))
 		return qs_fail(EOPNOTSUPP, "cgroup v2 is not mounted: mount -t "
-			       "cgroup2 none /sys/fs/cgroup");
+					   "cgroup2 none /sys/fs/cgroup");
 	snprintf(path, sizeof(path), "%s/%s", root, cgroup);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

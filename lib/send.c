@@ -87,8 +87,10 @@ static ssize_t sent(const char *call, ssize_t n)
 	return qs_return(qs_fail(errno, "%s: %s", call, strerror(errno)));
 }
 
-static __attribute__((noinline, cold)) ssize_t
-send_again(int fd, struct msghdr *msg, int flags, void *own, size_t own_len)
+static __attribute__((noinline, cold)) ssize_t send_again(int fd,
+							  struct msghdr *msg,
+							  int flags, void *own,
+							  size_t own_len)
 {
 	if (!txtime_enable(fd)) {
 		msg->msg_control = own;
@@ -255,7 +257,8 @@ static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 	return 1;
 }
 
-QS_PUBLIC int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n, int flags)
+QS_PUBLIC int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n,
+			int flags)
 {
 	unsigned int at = 0;
 	int full = 1, k = 0;

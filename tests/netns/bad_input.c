@@ -441,7 +441,7 @@ static void a_message_with_unknown_flags_is_not_sent(void **state)
 	msg.msg_iovlen = 1;
 	msg.msg_name = &to.any;
 	msg.msg_namelen = lab_address_size(&to);
-	many[0].m.msg_hdr = many[1].m.msg_hdr = msg;
+	many[0].msg_hdr = many[1].msg_hdr = msg;
 	for (i = 0; i < LAB_COUNT(unknown); i++) {
 		pflags.drop_flag = many[0].flags.drop_flag = unknown[i];
 		assert_call_fails(qsendto(s.fd, "x", 1, 0, &to.any,
@@ -534,10 +534,13 @@ static void a_host_without_a_manager_says_so_too(void **state)
 
 static int set_up(void **state)
 {
+	struct qos_device device = { 0 };
+
 	(void)state;
 	lab_up(2);
-	lab_init("eth0", 0, 0);
-	lab_init("eth1", 0, STREAMS);
+	lab_init("eth0", &device);
+	device.streams = STREAMS;
+	lab_init("eth1", &device);
 	lab_be_user();
 	return 0;
 }

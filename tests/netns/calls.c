@@ -225,9 +225,11 @@ static void listings_of_the_paper_run(void **state)
 
 static int set_up(void **state)
 {
+	static const struct qos_device device;
+
 	(void)state;
 	lab_up(1);
-	lab_init("eth0", 0, 0);
+	lab_init("eth0", &device);
 	lab_be_user();
 	return 0;
 }

@@ -126,14 +126,13 @@ void lab_up(int devices)
 	lab_enter_sender();
 }
 
-void lab_init(const char *dev, uint64_t rate, uint32_t streams)
+void lab_init(const char *dev, const struct qos_device *device)
 {
 	struct qos_params params = lab_params(dev, NULL);
-	struct qos_device device = { .rate = rate, .streams = streams };
 	uid_t user = become_root();
 
 	assert_call_succeeds(
-		qsockinit_device(&params, &device, sizeof(device)));
+		qsockinit_device(&params, device, sizeof(*device)));
 	become(user);
 }
 
@@ -233,6 +232,13 @@ ssize_t lab_receive(int fd, void *buf, size_t size, int64_t *when)
 	if (when)
 		*when = stamp(&msg);
 	return n;
+}
+
+void lab_send(int fd, const void *buf, size_t len, struct packet_flags *pflags,
+	      const union lab_address *to)
+{
+	assert_call_succeeds(qsendto(fd, buf, len, 0, &to->any,
+				     lab_address_size(to), pflags));
 }
 
 int lab_is_empty(int fd)

@@ -39,8 +39,8 @@ void lab_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void lab_enter_sender(void);
 void lab_enter_receiver(void);
 
-/* qsockinit_device() and qsockfini(), as root. Zero is the default. */
-void lab_init(const char *dev, uint64_t rate, uint32_t streams);
+/* qsockinit_device() and qsockfini(), as root. */
+void lab_init(const char *dev, const struct qos_device *device);
 void lab_fini(const char *dev);
 
 /* The whole program becomes who has no privilege, or root again. */
@@ -63,6 +63,10 @@ int lab_sink(int family, int type, int protocol, int n, union lab_address *to);
 /* The next message's length; `when` is when it arrived, ns of CLOCK_REALTIME,
  * or NULL. Fails when none comes. */
 ssize_t lab_receive(int fd, void *buf, size_t size, int64_t *when);
+
+/* Sends one message, which must work. */
+void lab_send(int fd, const void *buf, size_t len, struct packet_flags *pflags,
+	      const union lab_address *to);
 
 /* Is there no message, now? */
 int lab_is_empty(int fd);

@@ -280,6 +280,8 @@ static void receive(struct client *client)
 		if (poll(&ready, 1, 100) > 0)
 			receive_datagram(client);
 	}
+	if (client->start && client->options.live)
+		print_live(client, video_clock(CLOCK_REALTIME));
 	if (!client->start)
 		error(1, 0, "no frame came to %s port %s",
 		      client->options.host ? client->options.host : "any",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gnuplot -e "folder='DIR'" fig4.gp: DIR/fig4.dat becomes DIR/fig4.svg and .png.
+# gnuplot -e "folder='DIR'; transfers=8; starts='15 30'" fig4.gp
+# DIR/fig4.dat becomes DIR/fig4.svg and DIR/fig4.png.
 set encoding utf8
 set title "A 20 fps video stream through FTP transfers on a 10 Mbit/s link"
 set xlabel "time (s)"
@@ -10,10 +11,10 @@ set xtics 5 nomirror
 set ytics 5 nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.02, 0.30 left top Left reverse samplen 2.5
-do for [at in "15 30"] {
+set key at graph 0.28, 0.30 left top Left reverse samplen 2.5
+do for [at in starts] {
 	set arrow from at, 0 to at, 21.6 nohead dt 2 lw 1.2 lc rgb "#808080"
-	set label sprintf("8 FTP transfers start", at) at at + 0.5, 21.8 tc rgb "#505050"
+	set label sprintf("%d FTP transfers start", transfers) at at + 0.5, 21.8 tc rgb "#505050"
 }
 set style line 1 lc rgb "#0060ad" lw 2.5 pt 7 ps 1.0
 set style line 2 lc rgb "#c8501e" lw 2.5 pt 5 ps 0.9

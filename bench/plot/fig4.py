@@ -3,8 +3,10 @@
 """The figures of scripts/demo.
 
 fig4.py run DIR    one run's JSON on standard output, from what the run left in DIR
-fig4.py table DIR  DIR/managed.json and DIR/unmanaged.json become DIR/fig4.json and
-                   DIR/fig4.dat (for fig4.gp), and a table on standard output
+fig4.py table DIR RATE TRANSFERS STARTS
+                   DIR/managed.json and DIR/unmanaged.json become DIR/fig4.json and
+                   DIR/fig4.dat (for fig4.gp), and a table on standard output;
+                   the other arguments say how the runs were made
 """
 import json
 import pathlib
@@ -45,12 +47,12 @@ def spread(values):
     return " / ".join(f"{values[key]:.1f}" for key in ("p50", "p99", "max"))
 
 
-def print_table(managed, unmanaged):
+def print_table(managed, unmanaged, starts):
     print(f"\n{'seconds':>9}  {'managed, fps':{WIDTH + 6}}  unmanaged, fps")
     pairs = zip(managed["fps_bins"], unmanaged["fps_bins"])
     for number, (left, right) in enumerate(pairs):
         start = number * BIN
-        mark = "  + FTP" if start in (15, 30) else ""
+        mark = "  + FTP" if start in starts else ""
         print(f"{start:4d} - {start + BIN:2d}  {left:5.1f} {bar(left)}  "
               f"{right:5.1f} {bar(right).rstrip()}{mark}".rstrip())
     print(f"\n{'':22}{'managed':>26}{'unmanaged':>26}")
@@ -71,11 +73,13 @@ def print_commands(name, result):
         print(f"  {line}")
 
 
-def table(folder):
+def table(folder, rate, transfers, starts):
     runs = {name: read_json(folder / f"{name}.json")
             for name in ("managed", "unmanaged")}
-    figure = {"figure": "fig4", "engine": "kernel", "rate_bit_s": 10_000_000,
-              "bin_seconds": BIN, "transfers_at_s": [15, 30]} | runs
+    starts = [int(start) for start in starts.split()]
+    figure = {"figure": "fig4", "engine": "kernel", "rate": rate,
+              "bin_seconds": BIN, "transfers_at_s": starts,
+              "transfers_at_once": int(transfers)} | runs
     (folder / "fig4.json").write_text(json.dumps(figure, indent=2) + "\n")
     pairs = zip(runs["managed"]["fps_bins"], runs["unmanaged"]["fps_bins"])
     with open(folder / "fig4.dat", "w", encoding="utf-8") as file:
@@ -83,14 +87,17 @@ def table(folder):
             file.write(f"{(number + 0.5) * BIN} {left} {right}\n")
     for name, result in runs.items():
         print_commands(name, result)
-    print_table(runs["managed"], runs["unmanaged"])
+    print_table(runs["managed"], runs["unmanaged"], starts)
 
 
 def main():
-    modes = {"run": run, "table": table}
-    if len(sys.argv) != 3 or sys.argv[1] not in modes:
+    mode, *arguments = sys.argv[1:] or [""]
+    if mode == "run" and len(arguments) == 1:
+        run(pathlib.Path(arguments[0]))
+    elif mode == "table" and len(arguments) == 4:
+        table(pathlib.Path(arguments[0]), *arguments[1:])
+    else:
         sys.exit(__doc__)
-    modes[sys.argv[1]](pathlib.Path(sys.argv[2]))
 
 
 main()

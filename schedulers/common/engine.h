@@ -27,6 +27,10 @@
 #define QS_NSEC_PER_SEC 1000000000ull
 #define QS_NSEC_PER_USEC 1000ull
 
+/* Best effort's share is due from a packet's worth; 16 of them are the most. */
+#define QS_OWED_DUE (QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1))
+#define QS_OWED_MAX (16 * QS_OWED_DUE)
+
 /* The time that `bytes` take on the wire, ns, rounded up. */
 QS_INLINE __u64 qs_wire_time(qs_core_t *c, __u64 bytes)
 {
@@ -391,13 +395,23 @@ QS_INLINE __u64 qs_send(qs_core_t *c, __u32 i, __u64 now)
 	return QS_DEQ_SEND | i;
 }
 
+/* Streams sent `len` bytes while best effort waited. */
+QS_INLINE void qs_besteffort_owe(qs_core_t *c, __u32 len)
+{
+	c->be_owed += len;
+	if (c->be_owed > QS_OWED_MAX)
+		c->be_owed = QS_OWED_MAX;
+}
+
 QS_FN __u64 qs_send_besteffort(qs_core_t *c, __u64 now)
 {
 	__u32 i = qs_be_dequeue(c);
+	__u64 paid;
 
 	if (i == QS_NIL)
 		return QS_DEQ_EMPTY;
-	c->be_owed = 0;
+	paid = (__u64)qs_slot(c, i)->len * (QS_BESTEFFORT_SHARE - 1);
+	c->be_owed = c->be_owed > paid ? c->be_owed - paid : 0;
 	c->be_sent_packets++;
 	c->be_sent_bytes += qs_slot(c, i)->len;
 	return qs_send(c, i, now);
@@ -419,7 +433,7 @@ QS_FN __u64 qs_send_unit(qs_core_t *c, __u32 i, __u64 now)
 	if (delay > s->delay_max)
 		s->delay_max = delay;
 	if (c->be_packets)
-		c->be_owed += p->len;
+		qs_besteffort_owe(c, p->len);
 	if (slot == c->current_last) {
 		c->current = QS_NIL;
 		s->sent_units++;
@@ -568,8 +582,7 @@ QS_INLINE __u64 qs_drop_doomed(qs_core_t *c)
 /* Is best effort's share due? */
 QS_INLINE int qs_besteffort_due(qs_core_t *c)
 {
-	return c->be_packets &&
-	       c->be_owed > QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1);
+	return c->be_packets && c->be_owed > QS_OWED_DUE;
 }
 
 /* Returns QS_DEQ_*; the slot is free again, its packet is the caller's. */

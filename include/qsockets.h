@@ -47,7 +47,7 @@ extern "C" {
 
 /* Which device and scheduler, and the stream's attributes there. */
 struct qos_params {
-	char dev[IFNAMSIZ]; /* empty: the host's managed device */
+	char dev[IF_NAMESIZE]; /* empty: the host's managed device */
 	char name[16]; /* the scheduler: "dwcs" */
 	void *attributes; /* e.g. struct q_dwcs_attr; NULL: its defaults */
 };

@@ -87,7 +87,8 @@ _Static_assert(sizeof(struct qs_cb) == 20, "qs_cb");
 #define QS_MAX_DEVICES 63 /* the arena's windows, less the first */
 #define QS_WINDOW_SHIFT 26 /* 64 MiB of the arena for a device */
 #define QS_ARENA_PAGES (1u << 20)
-#define QS_ARENA_BASE (1ull << 44) /* where programs' users map it */
+/* Where programs' users map it; sanitizers have their shadow below. */
+#define QS_ARENA_BASE (1ull << 45)
 
 /* The map "qs_meta", one entry; written last, so what has it is whole. */
 struct qs_meta {

@@ -26,6 +26,11 @@ int qs_arena_map(int arena, int prot)
 
 	p = mmap(at, arena_size(), prot, MAP_SHARED | MAP_FIXED_NOREPLACE,
 		 arena, 0);
+	if (p == MAP_FAILED && errno == EEXIST)
+		return qs_fail(ENOMEM,
+			       "this process uses %p, where the arena is "
+			       "mapped",
+			       at);
 	if (p == MAP_FAILED)
 		return qs_fail(errno, "cannot map the arena at %p: %s", at,
 			       strerror(errno));

@@ -137,7 +137,7 @@ static __always_inline struct qs_sock *stream_of(struct __sk_buff *skb,
 	if (!ss || !ss->dev || ss->ifindex != skb->ifindex)
 		return NULL;
 	dev = qs_dev(ss->dev);
-	if (!dev || dev->gen != ss->dev_gen || dev->state != QS_DEV_READY)
+	if (!qs_dev_ready(dev) || dev->gen != ss->dev_gen)
 		return NULL;
 	return ss;
 }

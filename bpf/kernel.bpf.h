@@ -18,6 +18,7 @@
 #define QS_TCX_NEXT (-1) /* also cls_bpf's "go on" */
 #define QS_AF_INET 2
 #define QS_AF_INET6 10
+#define QS_NETREG_REGISTERED 1
 #define QS_TC_H_ROOT 0xffffffffu
 #define QS_NET_XMIT_SUCCESS 0
 #define QS_NET_XMIT_DROP 1
@@ -48,6 +49,7 @@ typedef struct {
 
 struct net_device {
 	int ifindex;
+	__u8 reg_state;
 	possible_net_t nd_net;
 };
 

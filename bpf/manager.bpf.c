@@ -26,7 +26,7 @@ static __always_inline struct qs_dev *attached_dev(const struct qs_sock *ss)
 	if (!ss || !ss->dev)
 		return NULL;
 	dev = qs_dev(ss->dev);
-	if (!dev || dev->gen != ss->dev_gen || dev->state != QS_DEV_READY)
+	if (!qs_dev_ready(dev) || dev->gen != ss->dev_gen)
 		return NULL;
 	return dev;
 }
@@ -110,7 +110,7 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	if (sk->family != QS_AF_INET && sk->family != QS_AF_INET6)
 		return -QS_EAFNOSUPPORT;
 	dev = find_dev(ctx, opt, &index);
-	if (!dev || dev->state != QS_DEV_READY)
+	if (!qs_dev_ready(dev))
 		return -QS_EOPNOTSUPP;
 	if (dev->sched != opt->sched)
 		return -QS_EOPNOTSUPP;
@@ -270,8 +270,8 @@ int qs_getsockopt(struct bpf_sockopt *ctx)
 	if (!dev) {
 		o->state |= QOS_STATE_DEVICE_GONE;
 	} else {
-		o->engine = dev->qdisc ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
-		o->exact = dev->qdisc;
+		o->exact = dev->qdisc == QS_QDISC_ON;
+		o->engine = o->exact ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
 		__builtin_memcpy(o->dev, dev->name, sizeof(o->dev));
 		__builtin_memcpy(o->name, dev->sched_name, sizeof(o->name));
 		o->device_rate = dev->rate;

@@ -49,4 +49,10 @@ static __always_inline struct qs_dev *qs_dev(__u32 i)
 	return bpf_map_lookup_elem(&qs_devs, &i);
 }
 
+/* Is it initialised, and still there? */
+static __always_inline int qs_dev_ready(const struct qs_dev *dev)
+{
+	return dev && dev->state == QS_DEV_READY && dev->qdisc != QS_QDISC_GONE;
+}
+
 #endif

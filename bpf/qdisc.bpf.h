@@ -202,7 +202,8 @@ int BPF_PROG(qs_init_op, struct Qdisc *sch, struct nlattr *opt,
 	dev = qs_dev(*index);
 	if (!dev || dev->state == QS_DEV_FREE || dev->sched != QS_QDISC_SCHED)
 		return -QS_EPERM;
-	if (__sync_val_compare_and_swap(&dev->qdisc, 0, 1))
+	if (__sync_val_compare_and_swap(&dev->qdisc, QS_QDISC_NONE,
+					QS_QDISC_ON))
 		return -QS_EBUSY;
 	sch->limit = *index;
 	return 0;
@@ -234,10 +235,13 @@ void BPF_PROG(qs_reset_op, struct Qdisc *sch)
 SEC("struct_ops/qs_destroy_op")
 void BPF_PROG(qs_destroy_op, struct Qdisc *sch)
 {
+	struct net_device *netdev = sch->dev_queue->dev;
 	struct qs_dev *dev = qs_dev(sch->limit);
 
-	if (dev)
-		dev->qdisc = 0;
+	if (!dev)
+		return;
+	dev->qdisc = netdev->reg_state == QS_NETREG_REGISTERED ? QS_QDISC_NONE :
+								 QS_QDISC_GONE;
 }
 
 SEC(".struct_ops.link")

@@ -153,7 +153,7 @@ static int read_devices(const struct qs_system *sys, const char *name,
 		v = &views[*n];
 		err = qs_dev_read(sys, i, &v->dev);
 		if (err || v->dev.state != QS_DEV_READY ||
-		    v->dev.netns != netns ||
+		    v->dev.qdisc == QS_QDISC_GONE || v->dev.netns != netns ||
 		    (name && strcmp(v->dev.name, name) &&
 		     v->dev.ifindex != ifindex))
 			continue;

@@ -107,12 +107,18 @@ enum qs_dev_state {
 	QS_DEV_READY = 2,
 };
 
+enum qs_dev_qdisc {
+	QS_QDISC_NONE = 0,
+	QS_QDISC_ON = 1, /* one of ours is on the device */
+	QS_QDISC_GONE = 2, /* it went away with the device */
+};
+
 /*
  * The map "qs_devs": an array of QS_MAX_DEVICES + 1, entry 0 unused. Entry i
  * owns the arena from i << QS_WINDOW_SHIFT.
  *
  * Written by qsockinit/qsockfini, one at a time (they hold a file lock), but
- * for: `qdisc`, by the qdisc's init (0 to 1, atomically) and destroy; and the
+ * for: `qdisc`, by the qdisc's init (from NONE, atomically) and destroy; and the
  * free list of streams in the arena, under `lock`. The manager, the classifier
  * and the qdisc read without the lock: they look at `state` and `gen` first,
  * and what follows them does not change while these stay.
@@ -121,7 +127,7 @@ struct qs_dev {
 	struct bpf_spin_lock lock;
 	__u32 state; /* enum qs_dev_state */
 	__u32 gen; /* one more at each init; in every socket's qs_sock */
-	__u32 qdisc; /* 1: a qdisc of ours is on the device */
+	__u32 qdisc; /* enum qs_dev_qdisc */
 	__u32 ifindex;
 	__u32 sched; /* enum qs_scheduler */
 	__u64 netns; /* cookie of the network namespace */

@@ -467,12 +467,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(detaching_leaves_what_is_queued),
 		cmocka_unit_test(duplicates_share_the_stream),
 		cmocka_unit_test(an_accepted_socket_is_not_attached),
-		cmocka_unit_test(a_frame_without_an_end_does_not_keep_the_stream),
+		cmocka_unit_test(
+			a_frame_without_an_end_does_not_keep_the_stream),
 		cmocka_unit_test(killing_the_owner_leaves_what_is_queued),
 		cmocka_unit_test(exiting_leaves_what_is_queued),
 		cmocka_unit_test(the_childs_close_leaves_the_parents_stream),
 		cmocka_unit_test(a_child_keeps_the_stream_of_its_parent),
-		cmocka_unit_test(a_socket_sent_to_another_process_is_its_stream),
+		cmocka_unit_test(
+			a_socket_sent_to_another_process_is_its_stream),
 		cmocka_unit_test(a_socket_on_its_way_keeps_its_stream),
 		cmocka_unit_test(the_stream_goes_with_exec),
 		cmocka_unit_test(the_stream_does_not_go_with_exec_if_told_so),

@@ -132,13 +132,13 @@ static void settings_json(struct json_object *j, const struct qs_device_view *v)
 {
 	struct json_object *streams = json_object_new_object();
 	const struct qs_dev *d = &v->dev;
+	int exact = d->qdisc == QS_QDISC_ON;
 
 	add_text(j, "ifname", d->name);
 	add_number(j, "ifindex", d->ifindex);
 	add_text(j, "scheduler", d->sched_name);
-	add_text(j, "engine", "kernel");
-	json_object_object_add(j, "exact", json_object_new_boolean(1));
-	json_object_object_add(j, "qdisc", json_object_new_boolean(d->qdisc));
+	add_text(j, "engine", exact ? "kernel" : "none");
+	json_object_object_add(j, "exact", json_object_new_boolean(exact));
 	add_number(j, "rate", d->rate);
 	add_number(j, "burst", d->burst);
 	add_number(j, "limit", d->packets);

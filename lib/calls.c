@@ -28,19 +28,26 @@ static int fd_check(int fd)
 	return 0;
 }
 
-static int device_fail(const struct qos_params *params)
+/* With a manager that answered, or with none at this socket's cgroup. */
+static int device_fail(const struct qos_params *params, int answered)
 {
-	const char *dev = params->dev;
+	const char *dev = *params->dev ? params->dev : "DEV";
+	const char *name = params->name;
 
-	if (*dev)
+	if (!answered)
 		return qs_fail(EOPNOTSUPP,
-			       "dev \"%s\" is not managed by \"%s\": run "
+			       "QSockets are not set up for this process: run "
 			       "\"qsock init %s %s\"",
-			       dev, params->name, dev, params->name);
+			       dev, name);
+	if (!*params->dev)
+		return qs_fail(EOPNOTSUPP,
+			       "no device is managed by \"%s\" here: run "
+			       "\"qsock init %s %s\"",
+			       name, dev, name);
 	return qs_fail(EOPNOTSUPP,
-		       "no device is managed by \"%s\": run \"qsock init DEV "
-		       "%s\"",
-		       params->name, params->name);
+		       "dev \"%s\" is not managed by \"%s\": run "
+		       "\"qsock init %s %s\"",
+		       dev, name, dev, name);
 }
 
 static int attach_fail(int fd, int err, const struct qos_params *params)
@@ -52,7 +59,7 @@ static int attach_fail(int fd, int err, const struct qos_params *params)
 	switch (err) {
 	case ENOPROTOOPT: /* nobody answers at SOL_QSOCKETS */
 	case EOPNOTSUPP:
-		return device_fail(params);
+		return device_fail(params, err == EOPNOTSUPP);
 	case EALREADY:
 		return qs_fail(err,
 			       "fd %d is attached already: use qchange(), "

@@ -55,8 +55,8 @@ static void stream_info(const struct qs_dev *dev, const struct qs_stream *s,
 			struct qos_info *o)
 {
 	o->size = sizeof(*o);
-	o->engine = QOS_ENGINE_KERNEL;
-	o->exact = 1;
+	o->exact = dev->qdisc == QS_QDISC_ON;
+	o->engine = o->exact ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
 	o->state = QOS_STATE_ATTACHED;
 	memcpy(o->dev, dev->name, sizeof(o->dev));
 	memcpy(o->name, dev->sched_name, sizeof(o->name));

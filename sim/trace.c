@@ -61,7 +61,7 @@ static int split(struct trace *t, struct line *l, char *text)
 static int number_of(struct trace *t, const char *what, const char *word,
 		     __u64 max, __u64 *value)
 {
-	__u64 n = 0;
+	__u64 digit, n = 0;
 	const char *p;
 
 	if (!*word)
@@ -70,10 +70,11 @@ static int number_of(struct trace *t, const char *what, const char *word,
 		if (*p < '0' || *p > '9')
 			return fail(t, "%s: \"%.32s\" is not a number", what,
 				    word);
-		if (n > max / 10 || n * 10 > max - (__u64)(*p - '0'))
+		digit = (__u64)(*p - '0');
+		if (digit > max || n > (max - digit) / 10)
 			return fail(t, "%s: %.32s is more than %llu", what,
 				    word, max);
-		n = n * 10 + (__u64)(*p - '0');
+		n = n * 10 + digit;
 	}
 	*value = n;
 	return 0;

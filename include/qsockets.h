@@ -37,7 +37,7 @@ extern "C" {
 /* In drop_flag: this message begins or ends a frame (both: it is one). */
 #define QSOCK_FRAME_START 0x02u
 #define QSOCK_FRAME_END 0x04u
-/* In drop_flag: drop priority 0 (first to go, the default) to 7. */
+/* In drop_flag: drop priority 0 (first to go, the default) to 7; no effect yet */
 #define QSOCK_PRIO(n) (((uint32_t)(n) & 7u) << 3)
 /* In stream_flags: may send ahead of its rate when the device would idle. */
 #define DWCS_WORK_CONSERVING 0x100u
@@ -83,7 +83,9 @@ struct qos_device {
 	uint32_t streams; /* most attached sockets; 0: 4096 */
 	uint32_t burst; /* bytes ahead of the rate; 0: one MTU or 100 us */
 	uint32_t overhead; /* bytes added to each packet's length */
-	char cgroup[256]; /* sockets of this cgroup v2; empty: the root */
+	/* Sockets of this cgroup v2, for all devices; empty: the root, or what
+	 * an earlier device chose. */
+	char cgroup[256];
 };
 
 /*
@@ -91,9 +93,11 @@ struct qos_device {
  * administrator, once per device: no process stays. The same again is a
  * success. qsockinit_device() also says how; `size` is sizeof(*device).
  *
- * EPERM no privilege; ENODEV no such device; ENOENT unknown scheduler; EINVAL
- * a bad field; EOPNOTSUPP the kernel lacks what is needed; EBUSY another
- * scheduler or an administrator's own qdisc is there, or other settings.
+ * EPERM no privilege; ENODEV no such device; ENOENT unknown scheduler or cgroup;
+ * EINVAL a bad field; EFAULT; EOPNOTSUPP the kernel lacks what is needed; EBUSY
+ * another scheduler or an administrator's own qdisc is there, or other settings;
+ * EPROTONOSUPPORT another version of QSockets is in charge; ENOSPC there are 63
+ * devices already; ENOMEM.
  */
 int qsockinit(struct qos_params *params);
 int qsockinit_device(struct qos_params *params, const struct qos_device *device,
@@ -118,7 +122,7 @@ int qsocket(int domain, int type, int protocol, struct qos_params *params);
  * EBADF, ENOTSOCK; EAFNOSUPPORT not an IP socket; EFAULT; EINVAL a bad field;
  * ENOENT unknown scheduler; EOPNOTSUPP nothing was initialised; EALREADY is
  * attached; ENOSPC the device has no stream left (the socket stays usable, as
- * best effort).
+ * best effort); ENOMEM.
  */
 int qattach(int fd, struct qos_params *params);
 
@@ -127,7 +131,8 @@ int qdetach(int fd);
 
 /*
  * Other attributes, from the next unit on. params->dev and params->name may be
- * empty and else must be what the socket is attached to (EINVAL). ENOTCONN.
+ * empty and else must be what the socket is attached to (EINVAL). ENOTCONN;
+ * ENODEV the device is gone, or no longer managed.
  */
 int qchange(int fd, struct qos_params *params);
 

@@ -53,8 +53,8 @@ struct qos_info {
 	__u64 late_units; /* left after their deadline */
 	__u64 dropped_late; /* units dropped because they could not be in time */
 	__u64 dropped_frame; /* units dropped because a part was missing */
-	__u64 dropped_overflow; /* units or packets refused: the queue was full */
-	__u64 violations; /* windows that lost more than was tolerated */
+	__u64 dropped_overflow; /* packets refused: the queue was full */
+	__u64 violations; /* losses beyond what the window tolerates */
 
 	__u64 delay_last_ns; /* time in the queue of the last packet sent */
 	__u64 delay_max_ns;

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looks through a whole core: each slot is in one place, each count is right,
+ * each heap in order. Slow, so for small cores. Needs vclock.h.
+ */
+#ifndef QS_TESTS_VCHECK_H
+#define QS_TESTS_VCHECK_H
+
+struct vcheck {
+	qs_core_t *c;
+	unsigned char *seen; /* by slot */
+	__u32 slots; /* found so far */
+	const char *wrong; /* the first thing that is */
+};
+
+static inline void vcheck_that(struct vcheck *k, int holds, const char *what)
+{
+	if (!holds && !k->wrong)
+		k->wrong = what;
+}
+
+/* A chain of packets up to `last`; its length. */
+static inline __u32 vcheck_chain(struct vcheck *k, __u32 at, __u32 last,
+				 __u64 *bytes)
+{
+	__u32 n = 0;
+
+	while (at != QS_NIL && !k->wrong) {
+		vcheck_that(k, at < k->c->n_slots && !k->seen[at],
+			    "a slot is in two places");
+		if (k->wrong)
+			break;
+		k->seen[at] = 1;
+		k->slots++;
+		n++;
+		if (bytes)
+			*bytes += qs_slot(k->c, at)->len;
+		if (at == last)
+			break;
+		at = qs_slot(k->c, at)->next;
+	}
+	vcheck_that(k, at == last, "a chain does not end where it should");
+	return n;
+}
+
+static inline void vcheck_unit(struct vcheck *k, __u32 unit, __u32 *packets,
+			       __u64 *bytes)
+{
+	qs_slot_t *head = qs_slot(k->c, unit);
+	__u64 size = 0;
+	__u32 n = vcheck_chain(k, unit, head->unit_last, &size);
+
+	vcheck_that(k, n == head->unit_packets, "unit_packets");
+	vcheck_that(k, size == head->unit_bytes, "unit_bytes");
+	*packets += n;
+	*bytes += size;
+}
+
+/* Those with deadlines of their own are in the order of these. */
+static inline void vcheck_queue(struct vcheck *k, qs_stream_t *s,
+				__u32 *packets, __u64 *bytes)
+{
+	__u32 unit, units = 0, last = QS_NIL;
+	__u64 own, due = 0;
+
+	for (unit = s->head; unit != QS_NIL && !k->wrong;
+	     unit = qs_slot(k->c, unit)->unit_next) {
+		vcheck_unit(k, unit, packets, bytes);
+		last = unit;
+		if (unit == s->open)
+			continue;
+		units++;
+		own = qs_slot(k->c, unit)->deadline;
+		vcheck_that(k, !own || own >= due, "deadlines out of order");
+		due = own ? own : due;
+	}
+	vcheck_that(k, units == s->units, "a stream's units");
+	vcheck_that(k, last == QS_NIL || last == s->tail, "a stream's tail");
+	vcheck_that(k, s->open == QS_NIL || s->open == last,
+		    "the unit being built is not the last");
+}
+
+static inline void vcheck_stream(struct vcheck *k, __u32 i)
+{
+	qs_stream_t *s = qs_stream(k->c, i);
+	__u32 packets = 0;
+	__u64 bytes = 0;
+
+	if (!s->packets)
+		return;
+	if (k->c->current == i)
+		packets += vcheck_chain(k, k->c->current_slot,
+					k->c->current_last, &bytes);
+	vcheck_queue(k, s, &packets, &bytes);
+	vcheck_that(k, packets == s->packets, "a stream's packets");
+	vcheck_that(k, bytes == s->bytes, "a stream's bytes");
+	vcheck_that(k, QS_LIFE_REFS(s->life) > 0, "packets without reference");
+	vcheck_that(k,
+		    (s->heap == QS_NIL) ==
+			    (s->head == QS_NIL || k->c->current == i),
+		    "a stream with units is in a heap unless it sends");
+}
+
+static inline void vcheck_heap(struct vcheck *k, __u32 h)
+{
+	qs_index_t *heap = qs_heap(k->c, h);
+	__u32 pos;
+
+	for (pos = 0; pos < k->c->heap_len[h] && !k->wrong; pos++) {
+		qs_stream_t *s = qs_stream(k->c, heap[pos]);
+
+		vcheck_that(k, s->heap == h && s->pos == pos,
+			    "a stream does not know its place");
+		vcheck_that(k, s->packets && s->head != QS_NIL,
+			    "an empty stream is in a heap");
+		if (pos)
+			vcheck_that(k,
+				    !qs_heap_before(k->c, h, heap[pos],
+						    heap[(pos - 1) / 2]),
+				    "a heap is out of order");
+	}
+}
+
+static inline void vcheck_besteffort(struct vcheck *k)
+{
+	__u32 f, n = 0, packets, listed = 0, at;
+	qs_flow_t *flow;
+
+	if (k->c->be_control.first != QS_NIL)
+		n += vcheck_chain(k, k->c->be_control.first,
+				  k->c->be_control.last, NULL);
+	for (f = 0; f < QS_FLOWS; f++) {
+		flow = qs_flow(k->c, f);
+		listed += flow->listed;
+		if (!flow->packets)
+			continue;
+		packets = vcheck_chain(k, flow->head, flow->tail, NULL);
+		vcheck_that(k, packets == flow->packets, "a flow's packets");
+		vcheck_that(k, flow->listed, "a flow is in no list");
+		n += packets;
+	}
+	for (at = k->c->be_new.first; at != QS_NIL;
+	     at = qs_flow(k->c, at)->next)
+		listed--;
+	for (at = k->c->be_old.first; at != QS_NIL;
+	     at = qs_flow(k->c, at)->next)
+		listed--;
+	vcheck_that(k, listed == 0, "the lists of flows");
+	vcheck_that(k, n == k->c->be_packets, "be_packets");
+}
+
+static inline void vcheck_free_streams(struct vcheck *k)
+{
+	__u32 i, n = 0;
+
+	for (i = k->c->free_stream; i != QS_NIL && n <= k->c->n_streams;
+	     i = qs_stream(k->c, i)->next_free) {
+		vcheck_that(k, !QS_LIFE_REFS(qs_stream(k->c, i)->life),
+			    "a free stream has users");
+		n++;
+	}
+	vcheck_that(k, n + k->c->attached == k->c->n_streams, "attached");
+}
+
+/* NULL, or what is wrong. */
+static inline const char *vcheck(qs_core_t *c)
+{
+	struct vcheck k = { .c = c };
+	__u32 i;
+
+	k.seen = vclock_memory(NULL, c->n_slots, 1);
+	memset(k.seen, 0, c->n_slots);
+	if (c->free_slot != QS_NIL)
+		vcheck_chain(&k, c->free_slot, QS_NIL, NULL);
+	vcheck_that(&k, k.slots == c->free_slots, "free_slots");
+	if (c->doomed != QS_NIL)
+		vcheck_chain(&k, c->doomed, QS_NIL, NULL);
+	vcheck_besteffort(&k);
+	for (i = 0; i < c->n_streams; i++)
+		vcheck_stream(&k, i);
+	for (i = 0; i < QS_HEAPS; i++)
+		vcheck_heap(&k, i);
+	vcheck_free_streams(&k);
+	vcheck_that(&k, k.slots == c->n_slots, "a slot is lost");
+	free(k.seen);
+	return k.wrong;
+}
+
+#endif

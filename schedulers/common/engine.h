@@ -165,6 +165,7 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 	head = qs_slot(c, s->head);
 	if (s->head == s->open) { /* its end may never come */
 		s->release = head->arrival + QS_TX_HORIZON_NS;
+		s->order = c->order++; /* first come, first ended */
 		qs_heap_add(c, QS_HEAP_WAIT, i);
 		return 0;
 	}

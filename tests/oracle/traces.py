@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Random traces for the schedulers, the same for the same seed.
+
+Half of them are even: one size, times of whole slots, so that many things
+happen at once. The others have any sizes and times.
+"""
+import random
+
+RATE = 8_000_000  # bit/s: 1000 bytes take 1 ms
+SLOT = 1_000_000  # ns
+SIZE = 1000
+
+# What a trace is about; one may be about several.
+TOPICS = ("lossless", "lossy", "deadlines", "frames", "changes", "besteffort",
+          "gaps", "backlog", "conserving", "limit")
+
+
+class Trace:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+        self.topics = {t for t in TOPICS if self.r.random() < 0.4}
+        self.even = self.r.random() < 0.5
+        self.edf = self.r.random() < 0.15
+        self.load = self.r.choice((50, 75, 100, 150, 250))  # percent
+        self.limit = self.r.randint(1, 12) if "limit" in self.topics else None
+        self.lines = [f"device {RATE}"]
+        self.now = 0
+        self.ids = []
+        self.framed = set()
+        self.write()
+
+    def coin(self, chance):
+        return self.r.random() < chance
+
+    def about(self, topic, chance):
+        return topic in self.topics and self.coin(chance)
+
+    def size(self):
+        return SIZE if self.even else self.r.randint(60, 1514)
+
+    def attributes(self):
+        old = self.r.randint(0, 6)
+        oln = self.r.randint(0, old)
+        ipg = self.r.randint(0 if self.coin(0.3) else 1, 8) * 1000
+        if self.edf:
+            return "0 0 0"
+        if ipg and not self.even:
+            ipg += self.r.randint(0, 999)
+        return f"{oln} {old} {ipg}"
+
+    def stream(self):
+        name = self.r.choice((len(self.ids), self.r.randint(100, 2**40)))
+        flags = ""
+        if "lossy" not in self.topics and self.about("lossless", 0.6):
+            flags += " nondroppable"
+        if self.about("conserving", 0.5):
+            flags += " workconserving"
+        self.lines.append(f"stream {name} {self.attributes()}{flags}")
+        self.ids.append(name)
+
+    def deadline(self):
+        if not (self.edf or self.about("deadlines", 0.7)):
+            return ""
+        step = SLOT if self.even else 1000
+        kind = self.r.randint(0, 9)
+        if kind == 0:
+            when = max(1, self.now - self.r.randint(0, 5) * SLOT)
+        elif kind == 1:
+            when = self.now + 3600 * 10**9
+        else:
+            when = self.now + self.r.randint(0, 20 * SLOT // step) * step
+        return f" deadline={when}"
+
+    def send(self, name):
+        mark = ""
+        if "frames" in self.topics:
+            if name in self.framed:
+                if self.coin(0.4):
+                    mark = " end"
+                    self.framed.discard(name)
+            elif self.coin(0.3):
+                mark = " start"
+                self.framed.add(name)
+            if self.coin(0.04):  # a wrong one
+                mark = self.r.choice((" start", " end", " start end", ""))
+        fixed = " nondroppable" if self.about("lossless", 0.15) else ""
+        prio = f" prio={self.r.randint(0, 7)}" if self.coin(0.1) else ""
+        self.lines.append(f"at {self.now} send {name} {self.size()}"
+                          f"{self.deadline()}{prio}{fixed}{mark}")
+
+    def pause(self):
+        mean = SLOT * 100 // self.load
+        if self.coin(0.4):
+            gap = 0
+        else:
+            gap = self.r.randint(0, 10 * mean // 3)
+        if self.about("gaps", 0.1):
+            gap += self.r.randint(5, 60) * SLOT
+        if "frames" in self.topics and self.coin(0.01):
+            gap += 10_000 * SLOT
+        self.now += gap // SLOT * SLOT if self.even else gap
+
+    def write(self):
+        for _ in range(self.r.randint(1, 6)):
+            self.stream()
+        self.ids = list(dict.fromkeys(self.ids))
+        for name in self.ids:
+            if self.about("backlog", 0.6):
+                self.lines.append(f"backlog {name} {self.size()} {self.r.randint(0, 25)}")
+        for _ in range(self.r.randint(5, 70)):
+            name = self.r.choice(self.ids)
+            if self.about("changes", 0.1):
+                self.lines.append(f"at {self.now} change {name} {self.attributes()}")
+            if self.about("besteffort", 0.5):
+                self.lines.append(f"at {self.now} besteffort {self.size()}")
+            if self.about("backlog", 0.02):
+                self.lines.append(f"backlog {name} {self.size()} {self.r.randint(0, 9)}")
+            self.send(name)
+            self.pause()
+        if self.coin(0.2):
+            self.lines.append(f"until {self.r.randint(0, self.now + 20 * SLOT)}")
+
+    def text(self):
+        return "\n".join(self.lines) + "\n"
+
+
+def random_set(r, equal_periods):
+    """Streams (x, y, T) of unit time 1 that need at most the whole link."""
+    while True:
+        period = r.randint(1, 8)
+        chosen = []
+        free = 1.0
+        for _ in range(r.randint(2, 8)):
+            y = r.randint(1, 6)
+            x = r.randint(0, y)
+            t = period if equal_periods else r.randint(1, 8)
+            need = (1 - x / y) / t
+            if need <= free + 1e-12:
+                free -= need
+                chosen.append((x, y, t))
+        if len(chosen) > 1:
+            return chosen
+
+
+def backlogged(streams, slots):
+    """A trace in which all of them always have something to send."""
+    lines = [f"device {RATE}", f"until {slots * SLOT}"]
+    for i, (x, y, t) in enumerate(streams):
+        lines.append(f"stream {i} {x} {y} {t * SLOT // 1000}")
+        lines.append(f"backlog {i} {SIZE} {slots // t + 2}")
+    return "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@
 /* ---- running */
 
 /* Runs once: at the end, and before the program dies. */
-void bench_at_exit(void (*clean_up)(void));
+void bench_at_exit(void (*f)(void));
 
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 

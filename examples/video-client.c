@@ -157,13 +157,13 @@ static uint64_t arrival_of(struct msghdr *message)
 
 static struct frame *frame_of(struct client *client, uint32_t number)
 {
-	struct frame *frames = client->frames;
 	uint32_t room = client->room;
+	struct frame *frames;
 
 	while (room <= number)
 		room = room ? 2 * room : 1024;
 	if (room > client->room) {
-		frames = realloc(frames, room * sizeof(*frames));
+		frames = realloc(client->frames, room * sizeof(*frames));
 		if (!frames)
 			error(1, errno, "%u frames", room);
 		memset(frames + client->room, 0,

@@ -150,8 +150,10 @@ struct qs_core {
 	__u32 magic;
 	__u32 n_slots, n_streams;
 	__u32 stream_limit; /* packets that one stream may queue */
+	__u32 kept_slots; /* that streams and best effort leave to each other */
 	__u32 overhead; /* bytes added to each packet */
 	__u32 zero; /* loops start here: 0, which the verifier cannot know */
+	__u32 pad;
 	__u64 rate; /* bit/s, 0: not shaped */
 	__u64 slack; /* ns that a late timer may catch up */
 	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */

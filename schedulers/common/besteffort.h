@@ -6,15 +6,14 @@
  * SIGCOMM 1995, with the new and old lists of RFC 8290, section 4.2. Control
  * packets (ARP, ND, TCP's handshakes) go before all flows. A flow may queue as
  * many packets as there are slots left over (dynamic threshold: Choudhury and
- * Hahne, 1998), so one that floods leaves room for the others.
+ * Hahne, 1998), so one that floods leaves room for the others. Streams and best
+ * effort each leave some slots to the other; control packets may take half of
+ * the streams'.
  */
 #ifndef QS_COMMON_BESTEFFORT_H
 #define QS_COMMON_BESTEFFORT_H
 
 #include "mem.h"
-
-/* Slots that best effort leaves to streams: an eighth. */
-#define QS_STREAMS_SLOTS(c) ((c)->n_slots / 8)
 
 typedef struct qs_list QS_MEM qs_list_t;
 
@@ -30,16 +29,23 @@ QS_INLINE void qs_flow_append(qs_core_t *c, qs_list_t *list, __u32 f)
 
 QS_INLINE int qs_be_has_room(qs_core_t *c, __u32 packets)
 {
-	__u32 room = c->free_slots, kept = QS_STREAMS_SLOTS(c);
+	__u32 room = c->free_slots, kept = c->kept_slots;
 
 	return room > kept && room - kept > packets;
+}
+
+/* Is there a slot for a stream, besides what is best effort's? */
+QS_INLINE int qs_streams_have_room(qs_core_t *c)
+{
+	return c->free_slots + c->be_packets > c->kept_slots &&
+	       c->free_slots;
 }
 
 /* Room is asked for before the packet takes its slot. */
 QS_INLINE int qs_be_accepts(qs_core_t *c, const struct qs_packet *p)
 {
 	if (p->flags & QS_CBF_CONTROL)
-		return c->free_slots > 0;
+		return c->free_slots > c->kept_slots / 2;
 	return qs_be_has_room(c, qs_flow(c, p->hash & (QS_FLOWS - 1))->packets);
 }
 

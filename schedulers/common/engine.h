@@ -360,7 +360,7 @@ QS_FN int qs_enqueue(qs_core_t *c, const struct qs_packet *p, __u64 now)
 	}
 	if (p->flags & QS_TX_FRAME_START)
 		qs_unit_finish(c, i, now); /* the last one was never ended */
-	if (!c->free_slots || s->packets >= c->stream_limit) {
+	if (!qs_streams_have_room(c) || s->packets >= c->stream_limit) {
 		qs_refuse(c, i, p->flags, now);
 		qs_stream_settle(c, i);
 		return QS_REFUSED_FULL;

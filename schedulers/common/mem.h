@@ -70,6 +70,7 @@ QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
 	__u64 at = QS_ALIGN(sizeof(struct qs_core));
 
 	c->n_slots = slots;
+	c->kept_slots = slots / 8;
 	c->n_streams = streams;
 	c->off_slots = at;
 	at = QS_ALIGN(at + (__u64)slots * sizeof(struct qs_slot));

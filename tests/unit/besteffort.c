@@ -263,6 +263,27 @@ static void a_flood_leaves_room(void **state)
 	vclock_fini(&v);
 }
 
+/* However many packets streams queue, best effort has its eighth. */
+static void streams_leave_room(void **state)
+{
+	struct vclock v;
+	__u32 s, k, id;
+
+	(void)state;
+	vclock_init(&v, RATE, 1024, 1);
+	v.core->stream_limit = 1024;
+	s = vclock_attach(&v, 0, 0, 0, QS_STREAM_NON_DROPPABLE);
+	for (k = 0; k < 1024; k++)
+		vclock_send(&v, s, 1000);
+	assert_int_equal(v.core->free_slots, 1024 / 8);
+	assert_int_equal(qs_stream(v.core, s)->dropped_overflow, 1024 / 8);
+	id = vclock_besteffort(&v, 1, 60, QS_CBF_CONTROL);
+	assert_int_equal(v.packets[id].fate, V_QUEUED);
+	vclock_drain(&v);
+	assert_int_equal(v.packets[id].fate, V_SENT);
+	vclock_fini(&v);
+}
+
 static void a_control_packet_finds_room_in_a_full_queue(void **state)
 {
 	struct vclock v;
@@ -311,6 +332,7 @@ int main(void)
 		cmocka_unit_test(of_large_frames_as_well),
 		cmocka_unit_test(what_it_did_not_use_it_is_not_owed),
 		cmocka_unit_test(a_flood_leaves_room),
+		cmocka_unit_test(streams_leave_room),
 		cmocka_unit_test(a_control_packet_finds_room_in_a_full_queue),
 		cmocka_unit_test(a_flow_keeps_its_order),
 	};

@@ -36,6 +36,7 @@ static void a_full_link_repeats_s1_s2_s1_s3(void **state)
 
 	(void)state;
 	vclock_init(&v, 8000000, 3 * SLOTS, 3);
+	v.core->kept_slots = 0;
 	s[0] = vclock_attach(&v, 1, 2, 1000, 0);
 	s[1] = vclock_attach(&v, 3, 4, 1000, 0);
 	s[2] = vclock_attach(&v, 6, 8, 1000, 0);

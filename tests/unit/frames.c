@@ -178,6 +178,7 @@ static __u32 fill(struct fixture *f, __u32 left)
 {
 	__u32 other = vclock_attach(&f->v, 0, 0, 0, 0);
 
+	f->v.core->kept_slots = 0;
 	vclock_send_with(&f->v, other, 1000, 0, START);
 	while (f->v.core->free_slots > left)
 		vclock_send_with(&f->v, other, 1000, 0, 0);

@@ -240,6 +240,7 @@ static void a_full_queue_refuses_and_recovers(void **state)
 
 	(void)state;
 	vclock_init(&v, RATE, 64, 1);
+	v.core->kept_slots = 0;
 	s = vclock_attach(&v, 0, 0, 0, 0);
 	for (k = 0; k < 64; k++)
 		vclock_send(&v, s, 1000);
@@ -301,6 +302,7 @@ static void the_largest_core_works(void **state)
 
 	(void)state;
 	vclock_init(&v, 10000000000ull, 16384, 4096);
+	v.core->kept_slots = 0;
 	for (k = 0; k < 4096; k++)
 		vclock_attach(&v, 1, 2, 0, 0);
 	for (k = 0; k < 16384; k++)

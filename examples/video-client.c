@@ -173,7 +173,7 @@ static struct frame *frame_of(struct client *client, uint32_t number)
 	}
 	if (number >= client->count)
 		client->count = number + 1;
-	return &frames[number];
+	return &client->frames[number];
 }
 
 static void print_live(struct client *client, uint64_t now)

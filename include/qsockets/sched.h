@@ -21,6 +21,11 @@
  *   sched_sent(s)		a unit is sent in time
  *   sched_missed(s, n)		a unit misses n deadlines, one a period
  *
+ * and, with SCHED_TIMED defined as 1, when its windows are made of periods:
+ *
+ *   sched_idle(s, n)		n periods went by without a unit
+ *   sched_spare(s)		does s take only what others leave?
+ *
  * and in attr.h, which the manager and the library share, its attributes'
  * check and packing; and in NAME.bpf.c the qdisc, made by bpf/qdisc.bpf.h.
  */
@@ -67,7 +72,8 @@ enum qs_heap_id {
 	QS_HEAP_READY = 0, /* released: by the scheduler's precedence */
 	QS_HEAP_WAIT = 1, /* not yet released: by release time */
 	QS_HEAP_AHEAD = 2, /* the same, may use idle time */
-	QS_HEAPS = 3,
+	QS_HEAP_SPARE = 3, /* released, takes what the ready ones leave */
+	QS_HEAPS = 4,
 };
 
 /* What the manager says of a stream: the scheduler's attributes. */
@@ -100,7 +106,7 @@ struct qs_stream {
 	__u32 seq_seen; /* attr_seq that `now` is of */
 	__u32 gen_seen; /* the attachment that the rest is of */
 	__u32 cur_oln, cur_old; /* x', y' */
-	__u32 tagged; /* the window was broken */
+	__u32 tagged; /* the window was broken; vds: by so many units */
 	__u32 heap, pos; /* enum qs_heap_id and place in it, or QS_NIL */
 	__u32 head, tail; /* units */
 	__u32 open; /* the unit that is still being built, or QS_NIL */

@@ -20,6 +20,12 @@
 #ifndef QS_COMMON_ENGINE_H
 #define QS_COMMON_ENGINE_H
 
+#ifndef SCHED_TIMED
+#define SCHED_TIMED 0
+#define sched_idle(s, n) ((void)(n))
+#define sched_spare(s) 0
+#endif
+
 #include "besteffort.h"
 #include "heap.h"
 #include "queue.h"
@@ -154,6 +160,50 @@ QS_INLINE void qs_stream_deadline(qs_stream_t *s, const qs_slot_t *head)
 	s->order = head->order;
 }
 
+/* May this late unit be left as it is, because its miss was counted? */
+QS_INLINE int qs_unit_missed_for_good(const qs_stream_t *s,
+				      const qs_slot_t *head)
+{
+	return head->late && (head->deadline || !s->now.ipg);
+}
+
+/* Which heap is the stream's, once its first unit is released? */
+QS_INLINE __u32 qs_heap_released(qs_core_t *c, const qs_stream_t *s)
+{
+	if (SCHED_TIMED && sched_spare(s) &&
+	    !qs_unit_missed_for_good(s, qs_slot(c, s->head)))
+		return QS_HEAP_SPARE;
+	return QS_HEAP_READY;
+}
+
+/* What the stream's place depends on has changed, or even its heap. */
+QS_FN int qs_stream_move(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 h = s->heap;
+
+	if (SCHED_TIMED && (h == QS_HEAP_READY || h == QS_HEAP_SPARE))
+		h = qs_heap_released(c, s);
+	if (h == s->heap)
+		return qs_heap_move(c, i);
+	qs_heap_del(c, i);
+	qs_heap_add(c, h, i);
+	return 0;
+}
+
+/* Since the last period ended, whole ones may have gone by without a unit. */
+QS_INLINE void qs_stream_idle(qs_core_t *c, qs_stream_t *s, __u64 arrival)
+{
+	__u64 violations;
+
+	if (!SCHED_TIMED || !s->now.ipg || !s->period_next ||
+	    arrival <= s->period_next)
+		return;
+	violations = s->violations;
+	sched_idle(s, (arrival - s->period_next) / qs_period(s));
+	c->violations += s->violations - violations;
+}
+
 QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
@@ -169,12 +219,13 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 		qs_heap_add(c, QS_HEAP_WAIT, i);
 		return 0;
 	}
-	qs_stream_adopt(s);
+	if (!qs_stream_adopt(s))
+		qs_stream_idle(c, s, head->arrival);
 	s->release = head->arrival;
 	if (s->now.ipg && s->period_next > s->release)
 		s->release = s->period_next;
 	qs_stream_deadline(s, head);
-	h = QS_HEAP_READY;
+	h = qs_heap_released(c, s);
 	if (s->release > now)
 		h = s->now.flags & QS_STREAM_WORK_CONSERVING ? QS_HEAP_AHEAD :
 							       QS_HEAP_WAIT;
@@ -202,7 +253,7 @@ QS_FN int qs_release(qs_core_t *c, __u32 h, __u64 now)
 			break;
 		qs_heap_del(c, i);
 		if (s->head != s->open) {
-			qs_heap_add(c, QS_HEAP_READY, i);
+			qs_heap_add(c, qs_heap_released(c, s), i);
 			continue;
 		}
 		s->framed = 0;
@@ -272,7 +323,7 @@ QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 			qs_stream_schedule(c, i, now);
 	} else if (s->head != head) { /* the same period, another unit's */
 		qs_stream_deadline(s, qs_slot(c, s->head));
-		qs_heap_move(c, i);
+		qs_stream_move(c, i);
 	}
 }
 
@@ -501,15 +552,48 @@ QS_FN int qs_unit_missed(qs_core_t *c, __u32 i, __u64 now, __u64 end)
 		return qs_unit_drop_late(c, i, now);
 	head->late = 1;
 	/* its place among equals may have changed with the window as well */
-	qs_heap_move(c, i);
+	qs_stream_move(c, i);
 	return 0;
 }
 
-/* May this late unit be left as it is, because its miss was counted? */
-QS_INLINE int qs_unit_missed_for_good(const qs_stream_t *s,
-				      const qs_slot_t *head)
+/* When would the first unit's last bit leave, if it were sent now? */
+QS_INLINE __u64 qs_unit_end_time(qs_core_t *c, const qs_stream_t *s, __u64 now)
 {
-	return head->late && (head->deadline || !s->now.ipg);
+	qs_slot_t *head = qs_slot(c, s->head);
+
+	return now + qs_wire_time(c, head->unit_bytes +
+					     head->unit_packets * c->overhead);
+}
+
+/*
+ * Whom to look at: the first ready stream, else the first that takes what those
+ * leave. The latter comes first when it is late, as then its window moves on,
+ * and before one whose unit will be late in any case.
+ */
+QS_INLINE __u32 qs_candidate(qs_core_t *c, __u64 now)
+{
+	__u32 i = qs_heap_top(c, QS_HEAP_READY), j;
+	qs_stream_t *s;
+
+	if (!SCHED_TIMED)
+		return i;
+	j = qs_heap_top(c, QS_HEAP_SPARE);
+	if (i == QS_NIL || j == QS_NIL)
+		return i == QS_NIL ? j : i;
+	s = qs_stream(c, j);
+	if (qs_unit_end_time(c, s, now) > s->deadline ||
+	    sched_precedes(s, qs_stream(c, i)))
+		return j;
+	return i;
+}
+
+/* A unit is sent in time. */
+QS_INLINE void qs_unit_in_time(qs_core_t *c, qs_stream_t *s)
+{
+	__u64 violations = s->violations;
+
+	sched_sent(s);
+	c->violations += s->violations - violations;
 }
 
 /*
@@ -525,16 +609,14 @@ QS_FN __u32 qs_choose(qs_core_t *c, __u64 now)
 	__u32 i;
 
 	while (qs_can_loop) {
-		i = qs_heap_top(c, QS_HEAP_READY);
+		i = qs_candidate(c, now);
 		if (i == QS_NIL || c->doomed != QS_NIL)
 			return QS_NIL;
 		s = qs_stream(c, i);
 		head = qs_slot(c, s->head);
-		end = now +
-		      qs_wire_time(c, head->unit_bytes +
-					      head->unit_packets * c->overhead);
+		end = qs_unit_end_time(c, s, now);
 		if (end <= s->deadline) {
-			sched_sent(s);
+			qs_unit_in_time(c, s);
 			return i;
 		}
 		if (qs_unit_missed_for_good(s, head))
@@ -551,12 +633,14 @@ QS_FN __u32 qs_choose(qs_core_t *c, __u64 now)
 QS_FN int qs_release_ahead(qs_core_t *c, __u64 now)
 {
 	__u32 i = qs_heap_top(c, QS_HEAP_AHEAD);
+	qs_stream_t *s;
 
 	if (i == QS_NIL)
 		return 0;
 	qs_heap_del(c, i);
-	qs_stream(c, i)->release = now;
-	qs_heap_add(c, QS_HEAP_READY, i);
+	s = qs_stream(c, i);
+	s->release = now;
+	qs_heap_add(c, qs_heap_released(c, s), i);
 	return 1;
 }
 

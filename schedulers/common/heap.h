@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
 /*
  * Binary heaps of streams, by index: one of the released streams, in the
- * scheduler's precedence, and two of the waiting ones, by release time.
+ * scheduler's precedence, and two of the waiting ones, by release time. A
+ * scheduler with SCHED_TIMED has a second one of released streams.
  * A stream is in at most one heap and knows its place in it.
  */
 #ifndef QS_COMMON_HEAP_H
@@ -13,7 +14,7 @@ QS_INLINE int qs_heap_before(qs_core_t *c, __u32 h, __u32 a, __u32 b)
 {
 	qs_stream_t *sa = qs_stream(c, a), *sb = qs_stream(c, b);
 
-	if (h == QS_HEAP_READY)
+	if (h == QS_HEAP_READY || (SCHED_TIMED && h == QS_HEAP_SPARE))
 		return sched_precedes(sa, sb);
 	if (sa->release != sb->release)
 		return sa->release < sb->release;

@@ -16,5 +16,6 @@ qs_object_\name\()_end:
 	object manager, QS_MANAGER
 	object classifier, QS_CLASSIFIER
 	object dwcs, QS_DWCS
+	object vds, QS_VDS
 
 	.section .note.GNU-stack, "", %progbits

@@ -7,6 +7,7 @@
 
 static const struct qs_sched *const scheds[] = {
 	&dwcs_sched,
+	&vds_sched,
 };
 
 const struct qs_sched *qs_sched_find(const char *name)

@@ -12,6 +12,7 @@
 
 static const struct sim_sched *const scheds[] = {
 	&sim_dwcs,
+	&sim_vds,
 };
 
 #define N_SCHEDS (sizeof(scheds) / sizeof(scheds[0]))

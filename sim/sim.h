@@ -21,6 +21,6 @@ struct sim_sched {
 		   FILE *out);
 };
 
-extern const struct sim_sched sim_dwcs;
+extern const struct sim_sched sim_dwcs, sim_vds;
 
 #endif

@@ -30,6 +30,7 @@ enum qs_option {
 enum qs_scheduler {
 	QS_SCHED_NONE = 0, /* in QS_CHANGE: whatever it is */
 	QS_SCHED_DWCS = 1,
+	QS_SCHED_VDS = 2,
 };
 
 /*

@@ -31,7 +31,7 @@ static int dwcs_fail(enum dwcs_fault fault, const struct qs_attr *a)
 	}
 }
 
-static int dwcs_pack(const void *attributes, struct qs_attach *opt)
+int dwcs_pack(const void *attributes, struct qs_attach *opt)
 {
 	const struct q_dwcs_attr *attr = attributes;
 	struct qs_attr a = { 0 };

@@ -84,8 +84,58 @@ class Dwcs:
         return (s.deadline, tolerance, rest, s.place)
 
     @staticmethod
-    def first(ready, can_be_late):
+    def first(ready, _to_miss):
         return min(ready, key=Dwcs.key, default=None)
+
+
+class Vds:
+    """Zhang, West, Qi 2004: virtual deadlines."""
+
+    @staticmethod
+    def begin(s):
+        s.periods, s.owed = s.y, s.y - s.x
+
+    @staticmethod
+    def period_over(s):
+        if s.y == 0:
+            return
+        s.periods -= 1
+        if s.periods == 0:
+            s.violations += s.owed > 0
+            Vds.begin(s)
+
+    @staticmethod
+    def in_time(s):
+        s.owed = max(s.owed - 1, 0)
+        Vds.period_over(s)
+
+    @staticmethod
+    def missed(s):
+        Vds.period_over(s)
+
+    @staticmethod
+    def idle(s):
+        """What never came is not owed, once no more may be lost."""
+        if 0 < s.owed >= s.periods:
+            s.owed -= 1
+        Vds.period_over(s)
+
+    @staticmethod
+    def key(s):
+        if s.owed == 0:
+            return (1, s.deadline, s.place)
+        period = max(0, s.deadline - s.release)
+        virtual = s.release + Fraction(s.periods * period, s.owed)
+        return (0, virtual, s.deadline, s.place)
+
+    @staticmethod
+    def first(ready, to_miss):
+        """The spare are owed nothing; a miss may bring them a new window."""
+        spare = [s for s in ready if s.owed == 0 and not s.missed_for_good()]
+        late = min(spare, key=Vds.key, default=None)
+        if late and to_miss(late):
+            return late
+        return min(ready, key=Vds.key, default=None)
 
 
 # ---- streams
@@ -116,6 +166,11 @@ class Stream:
 
     def may_drop(self, unit):
         return not (self.fixed or unit.fixed)
+
+    def missed_for_good(self):
+        """The first unit's miss was counted, and it is sent as it is."""
+        unit = self.queue[0]
+        return unit.missed and (unit.deadline is not None or not self.period)
 
     def set_deadline(self):
         unit = self.queue[0]
@@ -288,9 +343,7 @@ class Simulation:
 
     def to_miss(self, s):
         """The first unit would be late, and its miss is still to be counted."""
-        unit = s.queue[0]
-        counted = unit.missed and (unit.deadline is not None or not s.period)
-        return self.end_of(s) > s.deadline and not counted
+        return self.end_of(s) > s.deadline and not s.missed_for_good()
 
     def miss(self, s):
         unit = s.queue[0]
@@ -439,7 +492,7 @@ class Simulation:
             self.events.append((at, what, [int(word) for word in args]))
 
 
-SCHEDULERS = {"dwcs": Dwcs}
+SCHEDULERS = {"dwcs": Dwcs, "vds": Vds}
 
 
 def simulate(scheduler, lines, limit=None):

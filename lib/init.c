@@ -134,8 +134,6 @@ static int read_request(struct request *r, const struct qos_params *params,
 		return qs_fail(ENOENT, "name \"%s\" is no scheduler",
 			       params->name);
 	err = read_settings(r, device);
-	if (!err)
-		err = qs_link_get(r->ifindex, &r->link);
 	r->qdisc = !(flags & QS_INIT_NO_QDISC);
 	if (!err && r->qdisc)
 		err = qs_kernel_check();
@@ -530,14 +528,17 @@ static int init_new(struct qs_system *sys, const struct request *r)
 	return err;
 }
 
-static int init_locked(struct qs_system *sys, const struct request *r)
+/* The device's sizes are its own again once what a crash left is released. */
+static int init_locked(struct qs_system *sys, struct request *r)
 {
 	struct qs_qdisc root;
 	__u32 index;
 	int err;
 
 	release_stale(sys, r->netns);
-	err = qs_qdisc_get(r->ifindex, &root);
+	err = qs_link_get(r->ifindex, &r->link);
+	if (!err)
+		err = qs_qdisc_get(r->ifindex, &root);
 	if (!err)
 		err = check_root(r, &root);
 	if (err)

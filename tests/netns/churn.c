@@ -235,7 +235,8 @@ static void many_threads_may_call_while_others_send(void **state)
 		workers[i].seed = i;
 		assert_int_equal(pthread_create(&workers[i].thread, NULL,
 						i < CALLERS ? caller : sender,
-						&workers[i]), 0);
+						&workers[i]),
+				 0);
 	}
 	for (i = 0; i < LAB_COUNT(workers); i++)
 		pthread_join(workers[i].thread, NULL);
@@ -277,7 +278,8 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ten_thousand_rounds_leave_the_memory_as_it_was),
+		cmocka_unit_test(
+			ten_thousand_rounds_leave_the_memory_as_it_was),
 		cmocka_unit_test(a_socket_can_be_attached_again_and_again),
 		cmocka_unit_test(streams_that_sent_come_back_too),
 		cmocka_unit_test(many_threads_may_call_while_others_send),

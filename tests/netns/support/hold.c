@@ -14,8 +14,7 @@
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(9) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
 	struct q_dwcs_attr attr = { .oln = 1, .old = 2 };
 	struct qos_params params = { .name = "dwcs", .attributes = &attr };
 	int i, fd;

@@ -5,7 +5,7 @@
  *
  *	kill-at N COMMAND...
  */
-#include <errno.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +14,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int changes_something(long number)
+static int changes_bpf(__u64 command)
+{
+	switch (command) {
+	case BPF_MAP_CREATE:
+	case BPF_MAP_UPDATE_ELEM:
+	case BPF_MAP_DELETE_ELEM:
+	case BPF_PROG_LOAD:
+	case BPF_OBJ_PIN:
+	case BPF_LINK_CREATE:
+	case BPF_LINK_DETACH:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static int changes_something(__u64 number, __u64 first_argument)
 {
 	switch (number) {
 	case SYS_bpf:
+		return changes_bpf(first_argument);
 	case SYS_sendto:
 	case SYS_sendmsg:
 	case SYS_mkdir:
@@ -25,7 +42,6 @@ static int changes_something(long number)
 	case SYS_rename:
 	case SYS_unlinkat:
 	case SYS_flock:
-	case SYS_mmap: /* the arena, last of all */
 		return 1;
 	default:
 		return 0;
@@ -68,7 +84,8 @@ int main(int argc, char **argv)
 			continue;
 		ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info);
 		if (info.op != PTRACE_SYSCALL_INFO_ENTRY ||
-		    !changes_something(info.entry.nr) || ++made != at)
+		    !changes_something(info.entry.nr, info.entry.args[0]) ||
+		    ++made != at)
 			continue;
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);

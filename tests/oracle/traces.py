@@ -21,6 +21,7 @@ class Trace:
         self.topics = {t for t in TOPICS if self.r.random() < 0.4}
         self.even = self.r.random() < 0.5
         self.edf = self.r.random() < 0.15
+        self.huge = self.r.random() < 0.1  # numbers as large as they may be
         self.load = self.r.choice((50, 75, 100, 150, 250))  # percent
         self.limit = self.r.randint(1, 12) if "limit" in self.topics else None
         self.lines = [f"device {RATE}"]
@@ -44,6 +45,10 @@ class Trace:
         ipg = self.r.randint(0 if self.coin(0.3) else 1, 8) * 1000
         if self.edf:
             return "0 0 0"
+        if self.huge:
+            old = self.r.choice((2**32 - 1, self.r.randint(1, 2**32 - 1), 2))
+            oln = self.r.choice((0, old - 1, self.r.randint(0, old)))
+            return f"{oln} {old} {self.r.randint(2**31, 2**32 - 1)}"
         if ipg and not self.even:
             ipg += self.r.randint(0, 999)
         return f"{oln} {old} {ipg}"
@@ -96,6 +101,8 @@ class Trace:
             gap = self.r.randint(0, 10 * mean // 3)
         if self.about("gaps", 0.1):
             gap += self.r.randint(5, 60) * SLOT
+        if self.huge and self.coin(0.5):
+            gap += self.r.randint(0, 10 * 2**32 * 1000)
         if "frames" in self.topics and self.coin(0.01):
             gap += 10_000 * SLOT
         self.now += gap // SLOT * SLOT if self.even else gap

@@ -156,3 +156,24 @@ def backlogged(streams, slots):
         lines.append(f"stream {i} {x} {y} {t * SLOT // 1000}")
         lines.append(f"backlog {i} {SIZE} {slots // t + 2}")
     return "\n".join(lines) + "\n"
+
+
+def full_edf(r, slots=300):
+    """Lossless streams of unequal sizes that need the whole link or almost so:
+    the trace, each stream's deadlines, and the time of the largest unit."""
+    lines = [f"device {RATE}"]
+    deadlines = []
+    free = SLOT
+    largest = 0
+    for i in range(r.randint(2, 6)):
+        period = r.randint(2, 30) * SLOT
+        size = min(60_000, free * period // SLOT // 1000, r.randint(1, period // 1500))
+        if size == 0:
+            break
+        free -= -(-size * 1000 * SLOT // period)
+        largest = max(largest, size * 1000)
+        lines.append(f"stream {i} 0 0 0 nondroppable")
+        times = range(0, slots * SLOT, period)
+        deadlines.append([t + period for t in times])
+        lines += [f"at {t} send {i} {size} deadline={t + period}" for t in times]
+    return "\n".join(lines) + "\n", deadlines, largest

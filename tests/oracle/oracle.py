@@ -199,7 +199,7 @@ class Simulation:
         self.places = 0
         self.out = []
 
-    # ---- helpers
+    # ---- times, places, lines
 
     def wire(self, size):
         return -(-size * 8 * SECOND // self.rate)

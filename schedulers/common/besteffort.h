@@ -37,8 +37,7 @@ QS_INLINE int qs_be_has_room(qs_core_t *c, __u32 packets)
 /* Is there a slot for a stream, besides what is best effort's? */
 QS_INLINE int qs_streams_have_room(qs_core_t *c)
 {
-	return c->free_slots + c->be_packets > c->kept_slots &&
-	       c->free_slots;
+	return c->free_slots + c->be_packets > c->kept_slots && c->free_slots;
 }
 
 /* Room is asked for before the packet takes its slot. */

@@ -114,7 +114,7 @@ void lab_up(int devices)
 
 	receiver = new_namespace();
 	sender = new_namespace();
-	for (n = 0; n < devices; n++) {
+	for (n = 0; n < devices && n < LAB_DEVICES; n++) {
 		lab_enter_sender();
 		lab_shell("ip link add eth%d type veth peer name eth%d netns "
 			  "/proc/%d/fd/%d",

@@ -16,6 +16,14 @@
 
 /* Kept out of line, so that the verifier sees each once. */
 #define QS_FN static __attribute__((noinline, unused))
+/* Verified by itself, once for all callers: for what has loops. */
+#ifdef __bpf__
+#define QS_GLOBAL __attribute__((noinline))
+#define QS_ARENA_ARG __attribute__((btf_decl_tag("arg:arena")))
+#else
+#define QS_GLOBAL QS_FN
+#define QS_ARENA_ARG
+#endif
 #define QS_INLINE static inline __attribute__((always_inline, unused))
 
 #define QS_READ(x) (*(const volatile __typeof__(x) *)&(x))

@@ -76,7 +76,7 @@ QS_INLINE void qs_stream_settle(qs_core_t *c, __u32 i)
  * Takes over the manager's attributes unless it is writing them right now;
  * then the next unit will. The order of reads pairs with the manager's writes.
  */
-QS_FN int qs_stream_adopt(qs_stream_t *s)
+QS_INLINE int qs_stream_adopt(qs_stream_t *s)
 {
 	struct qs_attr a;
 	__u32 seq;
@@ -317,7 +317,8 @@ QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 	if (head == s->open)
 		qs_heap_del(c, i);
 	qs_unit_end(c, s, now);
-	qs_unit_sort(c, s);
+	if (s->head != s->tail)
+		qs_unit_sort(c, s);
 	if (s->heap == QS_NIL) {
 		if (c->current != i)
 			qs_stream_schedule(c, i, now);
@@ -376,7 +377,7 @@ QS_INLINE int qs_frame_is_broken(qs_core_t *c, qs_stream_t *s, __u32 flags)
 	return 1;
 }
 
-QS_FN int qs_enqueue_unit(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
+QS_INLINE int qs_enqueue_unit(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
 	__u32 flags = qs_slot(c, slot)->flags;
@@ -393,7 +394,7 @@ QS_FN int qs_enqueue_unit(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 }
 
 /* Returns the slot of the packet, or QS_REFUSED_*. */
-QS_FN int qs_enqueue(qs_core_t *c, const struct qs_packet *p, __u64 now)
+QS_INLINE int qs_enqueue(qs_core_t *c, const struct qs_packet *p, __u64 now)
 {
 	__u32 i = p->stream, slot;
 	qs_stream_t *s;
@@ -491,7 +492,8 @@ QS_FN __u64 qs_send_unit(qs_core_t *c, __u32 i, __u64 now)
 		s->sent_units++;
 		s->late_units += c->current_late;
 		qs_period_over(s);
-		qs_stream_schedule(c, i, now);
+		if (s->head != QS_NIL)
+			qs_stream_schedule(c, i, now);
 	}
 	c->current_slot = p->next;
 	qs_stream_settle(c, i);
@@ -499,7 +501,7 @@ QS_FN __u64 qs_send_unit(qs_core_t *c, __u32 i, __u64 now)
 }
 
 /* Begins to send the first unit of stream i, which is in no heap now. */
-QS_FN int qs_unit_start(qs_core_t *c, __u32 i)
+QS_INLINE int qs_unit_start(qs_core_t *c, __u32 i)
 {
 	qs_stream_t *s = qs_stream(c, i);
 	qs_slot_t *head = qs_slot(c, s->head);
@@ -601,7 +603,7 @@ QS_INLINE void qs_unit_in_time(qs_core_t *c, qs_stream_t *s)
  * deadline has been dealt with; QS_NIL with packets in c->doomed when some
  * were dropped, so that the caller frees them between two looks.
  */
-QS_FN __u32 qs_choose(qs_core_t *c, __u64 now)
+QS_INLINE __u32 qs_choose(qs_core_t *c, __u64 now)
 {
 	qs_stream_t *s;
 	qs_slot_t *head;
@@ -671,7 +673,7 @@ QS_INLINE int qs_besteffort_due(qs_core_t *c)
 }
 
 /* Returns QS_DEQ_*; the slot is free again, its packet is the caller's. */
-QS_FN __u64 qs_dequeue(qs_core_t *c, __u64 now)
+QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 {
 	__u32 i;
 
@@ -683,8 +685,10 @@ QS_FN __u64 qs_dequeue(qs_core_t *c, __u64 now)
 	}
 	if (c->current != QS_NIL)
 		return qs_send_unit(c, c->current, now);
-	qs_release(c, QS_HEAP_WAIT, now);
-	qs_release(c, QS_HEAP_AHEAD, now);
+	if (c->heap_len[QS_HEAP_WAIT])
+		qs_release(c, QS_HEAP_WAIT, now);
+	if (c->heap_len[QS_HEAP_AHEAD])
+		qs_release(c, QS_HEAP_AHEAD, now);
 	if (qs_besteffort_due(c))
 		return qs_send_besteffort(c, now);
 	i = qs_choose(c, now);

@@ -13,6 +13,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ETH_P_ARP 0x0806
 #define ETH_P_IPV6 0x86dd
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_FRAGMENT 44
 #define IPPROTO_ICMPV6 58
 #define ND_FIRST 133 /* router solicitation */
@@ -155,7 +156,8 @@ int qs_classify(struct __sk_buff *skb)
 	if (sk)
 		ss = stream_of(skb, sk);
 	if (!ss) {
-		flags = control(skb);
+		if (!sk || sk->protocol != IPPROTO_UDP)
+			flags = control(skb);
 	} else if (sk->protocol == IPPROTO_TCP) {
 		flags = QS_CBF_RELIABLE;
 	} else {

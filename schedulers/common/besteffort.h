@@ -27,10 +27,13 @@ QS_INLINE void qs_flow_append(qs_core_t *c, qs_list_t *list, __u32 f)
 	list->last = f;
 }
 
+/* What is kept for streams, they may have taken already. */
 QS_INLINE int qs_be_has_room(qs_core_t *c, __u32 packets)
 {
 	__u32 room = c->free_slots, kept = c->kept_slots;
+	__u32 taken = c->n_slots - room - c->be_packets;
 
+	kept = kept > taken ? kept - taken : 0;
 	return room > kept && room - kept > packets;
 }
 

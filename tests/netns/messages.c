@@ -465,30 +465,72 @@ static void a_super_packet_is_one_unit(void **state)
 	close_flow(&f);
 }
 
-/* Its queue may hold 64 packets; the first message leaves at once. */
-static void what_the_queue_cannot_hold_is_counted(void **state)
+static struct q_dwcs_attr stuck = { .old = 1, .ipg = 3600000000u };
+
+/* The first message leaves at once. Returns how many the queue then takes. */
+static uint32_t fill(const struct flow *f)
 {
-	struct packet_flags start = { .drop_flag = QSOCK_FRAME_START };
-	struct qos_device device = { .packets = 64 };
-	struct q_dwcs_attr attr = { .old = 1, .ipg = 3600000000u };
-	struct qos_info info;
-	struct flow f;
-	int i;
+	send_byte(f, '1', NULL);
+	expect_byte(f, '1');
+	while (!lab_info(f->fd).dropped_overflow)
+		send_byte(f, 'q', NULL);
+	return lab_info(f->fd).backlog_packets;
+}
+
+static void a_full_queue_leaves_room_for_best_effort(void **state)
+{
+	const struct qos_device device = { .packets = 64 };
+	struct flow a, b;
+	uint32_t n;
 
 	(void)state;
 	lab_init("eth2", &device);
-	f = open_flow(AF_INET, 2, &attr);
+	a = open_flow(AF_INET, 2, &stuck);
+	b = open_flow(AF_INET, 2, &stuck);
+	n = fill(&a);
+	assert_true(n >= 32 && n < 64);
+	assert_int_equal(lab_info(a.fd).dropped_overflow, 1);
+	/* nor is there any for another stream */
+	send_byte(&b, '1', NULL);
+	assert_int_equal(lab_info(b.fd).dropped_overflow, 1);
+	assert_call_succeeds(qdetach(b.fd));
+	lab_shell("ip neighbour flush dev eth2");
+	send_byte(&b, 'p', NULL);
+	expect_byte(&b, 'p');
+	close_flow(&a);
+	close_flow(&b);
+	lab_fini("eth2");
+}
+
+static void a_frame_that_the_queue_cannot_hold_is_dropped_whole(void **state)
+{
+	struct packet_flags start = { .drop_flag = QSOCK_FRAME_START };
+	const struct qos_device device = { .packets = 64 };
+	struct qos_info info;
+	struct flow f;
+	uint32_t n, i;
+
+	(void)state;
+	lab_init("eth2", &device);
+	f = open_flow(AF_INET, 2, &stuck);
+	n = fill(&f);
+	close_flow(&f);
+	lab_fini("eth2");
+	lab_init("eth2", &device);
+	f = open_flow(AF_INET, 2, &stuck);
 	send_byte(&f, '1', NULL);
 	expect_byte(&f, '1');
-	for (i = 0; i < 62; i++)
+	for (i = 0; i < n - 2; i++)
 		send_byte(&f, 'q', NULL);
 	send_byte(&f, 's', &start);
 	send_byte(&f, 'm', NULL);
-	send_byte(&f, 'x', NULL); /* the 65th: its frame goes with it */
+	assert_int_equal(lab_info(f.fd).backlog_packets, n);
+	send_byte(&f, 'x', NULL);
+	lab_until(lab_info(f.fd).backlog_packets == n - 2);
 	info = lab_info(f.fd);
 	assert_int_equal(info.dropped_overflow, 1);
 	assert_int_equal(info.dropped_frame, 1);
-	assert_int_equal(info.backlog_units, 62);
+	assert_int_equal(info.backlog_units, n - 2);
 	assert_true(lab_is_empty(f.sink));
 	close_flow(&f);
 	lab_fini("eth2");
@@ -724,7 +766,9 @@ int main(void)
 		cmocka_unit_test(fragments_of_an_ipv4_message_are_one_unit),
 		cmocka_unit_test(fragments_of_an_ipv6_message_are_one_unit),
 		cmocka_unit_test(a_super_packet_is_one_unit),
-		cmocka_unit_test(what_the_queue_cannot_hold_is_counted),
+		cmocka_unit_test(a_full_queue_leaves_room_for_best_effort),
+		cmocka_unit_test(
+			a_frame_that_the_queue_cannot_hold_is_dropped_whole),
 		cmocka_unit_test(units_are_released_at_their_rate),
 		cmocka_unit_test(a_work_conserving_stream_uses_idle_time),
 		cmocka_unit_test(a_change_holds_from_the_next_unit_on),

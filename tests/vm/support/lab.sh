@@ -12,7 +12,7 @@
 PATH=$QS_BUILD/tests/netns/support:$PATH
 TMPDIR=${TMPDIR:-/tmp}
 BPFFS=/sys/fs/bpf
-PINS=$BPFFS/qsockets
+export PINS=$BPFFS/qsockets
 NOBODY=65534
 
 lab_up()

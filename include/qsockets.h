@@ -48,12 +48,12 @@ extern "C" {
 /* Which device and scheduler, and the stream's attributes there. */
 struct qos_params {
 	char dev[IF_NAMESIZE]; /* empty: the host's managed device */
-	char name[16]; /* the scheduler: "dwcs" */
+	char name[16]; /* the scheduler: "dwcs" or "vds" */
 	void *attributes; /* e.g. struct q_dwcs_attr; NULL: its defaults */
 };
 
 /*
- * DWCS: of every `old` consecutive units at most `oln` may be lost or late,
+ * DWCS, and VDS alike: of every `old` consecutive units at most `oln` may be lost or late,
  * and one unit is due every `ipg`.
  */
 struct q_dwcs_attr {

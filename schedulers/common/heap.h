@@ -28,7 +28,8 @@ QS_INLINE void qs_heap_put(qs_core_t *c, qs_index_t *heap, __u32 pos, __u32 i)
 }
 
 /* Stream i's place is `pos` or above it. Returns which. */
-QS_GLOBAL __u32 qs_heap_up(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos, __u32 i)
+QS_GLOBAL __u32 qs_heap_up(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos,
+			   __u32 i)
 {
 	qs_index_t *heap = qs_heap(c, h);
 	__u32 parent;
@@ -48,7 +49,8 @@ QS_GLOBAL __u32 qs_heap_up(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos, __u32 
  * Stream i's place is `pos` or below it. It mostly comes from the end and goes
  * there again: so the way down is taken without it, at half the comparisons.
  */
-QS_GLOBAL int qs_heap_down(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos, __u32 i)
+QS_GLOBAL int qs_heap_down(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos,
+			   __u32 i)
 {
 	qs_index_t *heap = qs_heap(c, h);
 	__u32 n = c->heap_len[h];

@@ -17,6 +17,7 @@
  * A module (schedulers/NAME) defines, before it includes common/engine.h:
  *
  *   sched_precedes(a, b)	does stream a's head go before b's?
+ *   sched_key(s)		a number: the head with a lower one goes before
  *   sched_reset(s)		the stream is new or has new attributes
  *   sched_sent(s)		a unit is sent in time
  *   sched_missed(s, n)		a unit misses n deadlines, one a period
@@ -74,6 +75,13 @@ enum qs_heap_id {
 	QS_HEAP_AHEAD = 2, /* the same, may use idle time */
 	QS_HEAP_SPARE = 3, /* released, takes what the ready ones leave */
 	QS_HEAPS = 4,
+};
+
+/* A place in a heap: what mostly decides is beside the stream's index. */
+struct qs_entry {
+	__u64 key; /* equal ones: the streams themselves decide */
+	__u32 stream;
+	__u32 zero;
 };
 
 /* What the manager says of a stream: the scheduler's attributes. */

@@ -10,20 +10,36 @@
 
 #include "mem.h"
 
-QS_INLINE int qs_heap_before(qs_core_t *c, __u32 h, __u32 a, __u32 b)
+/* The lower key goes first; equal ones are told apart by the streams. */
+QS_INLINE __u64 qs_heap_key(qs_core_t *c, __u32 h, __u32 i)
+{
+	if (h == QS_HEAP_READY || (SCHED_TIMED && h == QS_HEAP_SPARE))
+		return sched_key(qs_stream(c, i));
+	return qs_stream(c, i)->release;
+}
+
+QS_FN int qs_heap_tie(qs_core_t *c, __u32 h, __u32 a, __u32 b)
 {
 	qs_stream_t *sa = qs_stream(c, a), *sb = qs_stream(c, b);
 
 	if (h == QS_HEAP_READY || (SCHED_TIMED && h == QS_HEAP_SPARE))
 		return sched_precedes(sa, sb);
-	if (sa->release != sb->release)
-		return sa->release < sb->release;
 	return sa->order < sb->order;
 }
 
-QS_INLINE void qs_heap_put(qs_core_t *c, qs_index_t *heap, __u32 pos, __u32 i)
+QS_INLINE int qs_heap_before(qs_core_t *c, __u32 h, __u64 key, __u32 i,
+			     const qs_entry_t *b)
 {
-	heap[pos] = i;
+	if (key != b->key)
+		return key < b->key;
+	return qs_heap_tie(c, h, i, b->stream);
+}
+
+QS_INLINE void qs_heap_put(qs_core_t *c, qs_entry_t *at, __u32 pos, __u64 key,
+			   __u32 i)
+{
+	at->key = key;
+	at->stream = i;
 	qs_stream(c, i)->pos = pos;
 }
 
@@ -31,17 +47,19 @@ QS_INLINE void qs_heap_put(qs_core_t *c, qs_index_t *heap, __u32 pos, __u32 i)
 QS_GLOBAL __u32 qs_heap_up(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos,
 			   __u32 i)
 {
-	qs_index_t *heap = qs_heap(c, h);
+	qs_entry_t *heap = qs_heap(c, h), *above;
+	__u64 key = qs_heap_key(c, h, i);
 	__u32 parent;
 
 	while (pos && qs_can_loop) {
 		parent = (pos - 1) / 2;
-		if (!qs_heap_before(c, h, i, heap[parent]))
+		above = &heap[parent];
+		if (!qs_heap_before(c, h, key, i, above))
 			break;
-		qs_heap_put(c, heap, pos, heap[parent]);
+		qs_heap_put(c, &heap[pos], pos, above->key, above->stream);
 		pos = parent;
 	}
-	qs_heap_put(c, heap, pos, i);
+	qs_heap_put(c, &heap[pos], pos, key, i);
 	return pos;
 }
 
@@ -52,7 +70,7 @@ QS_GLOBAL __u32 qs_heap_up(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos,
 QS_GLOBAL int qs_heap_down(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos,
 			   __u32 i)
 {
-	qs_index_t *heap = qs_heap(c, h);
+	qs_entry_t *heap = qs_heap(c, h), *below;
 	__u32 n = c->heap_len[h];
 	__u32 child;
 
@@ -60,10 +78,13 @@ QS_GLOBAL int qs_heap_down(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 pos,
 		child = 2 * pos + 1;
 		if (child >= n)
 			break;
-		if (child + 1 < n &&
-		    qs_heap_before(c, h, heap[child + 1], heap[child]))
+		below = &heap[child];
+		if (child + 1 < n && qs_heap_before(c, h, below[1].key,
+						    below[1].stream, below)) {
+			below++;
 			child++;
-		qs_heap_put(c, heap, pos, heap[child]);
+		}
+		qs_heap_put(c, &heap[pos], pos, below->key, below->stream);
 		pos = child;
 	}
 	qs_heap_up(c, h, pos, i);
@@ -89,7 +110,7 @@ QS_INLINE void qs_heap_add(qs_core_t *c, __u32 h, __u32 i)
 	if (pos)
 		qs_heap_up(c, h, pos, i);
 	else
-		qs_heap_put(c, qs_heap(c, h), 0, i);
+		qs_heap_put(c, qs_heap(c, h), 0, qs_heap_key(c, h, i), i);
 }
 
 QS_INLINE void qs_heap_del(qs_core_t *c, __u32 i)
@@ -104,7 +125,7 @@ QS_INLINE void qs_heap_del(qs_core_t *c, __u32 i)
 	n = --c->heap_len[h];
 	if (pos == n)
 		return;
-	last = qs_heap(c, h)[n];
+	last = qs_heap(c, h)[n].stream;
 	if (!pos || qs_heap_up(c, h, pos, last) == pos)
 		qs_heap_down(c, h, pos, last);
 }
@@ -112,7 +133,7 @@ QS_INLINE void qs_heap_del(qs_core_t *c, __u32 i)
 /* The first stream of a heap, or QS_NIL. */
 QS_INLINE __u32 qs_heap_top(qs_core_t *c, __u32 h)
 {
-	return c->heap_len[h] ? qs_heap(c, h)[0] : QS_NIL;
+	return c->heap_len[h] ? qs_heap(c, h)[0].stream : QS_NIL;
 }
 
 #endif

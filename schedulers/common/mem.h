@@ -45,7 +45,7 @@ typedef struct qs_core QS_MEM qs_core_t;
 typedef struct qs_stream QS_MEM qs_stream_t;
 typedef struct qs_slot QS_MEM qs_slot_t;
 typedef struct qs_flow QS_MEM qs_flow_t;
-typedef __u32 QS_MEM qs_index_t;
+typedef struct qs_entry QS_MEM qs_entry_t;
 
 QS_INLINE qs_slot_t *qs_slot(qs_core_t *c, __u32 i)
 {
@@ -62,9 +62,9 @@ QS_INLINE qs_flow_t *qs_flow(qs_core_t *c, __u32 i)
 	return (qs_flow_t *)((char QS_MEM *)c + c->off_flows) + i;
 }
 
-QS_INLINE qs_index_t *qs_heap(qs_core_t *c, __u32 h)
+QS_INLINE qs_entry_t *qs_heap(qs_core_t *c, __u32 h)
 {
-	return (qs_index_t *)((char QS_MEM *)c + c->off_heaps) +
+	return (qs_entry_t *)((char QS_MEM *)c + c->off_heaps) +
 	       (__u64)h * c->n_streams;
 }
 
@@ -87,7 +87,8 @@ QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
 	c->off_flows = at;
 	at = QS_ALIGN(at + QS_FLOWS * sizeof(struct qs_flow));
 	c->off_heaps = at;
-	return QS_ALIGN(at + (__u64)QS_HEAPS * streams * sizeof(__u32));
+	return QS_ALIGN(at +
+			(__u64)QS_HEAPS * streams * sizeof(struct qs_entry));
 }
 
 /* ---- a free stream: its slot in the table, given to one attachment */

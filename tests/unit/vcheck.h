@@ -103,11 +103,11 @@ static inline void vcheck_stream(struct vcheck *k, __u32 i)
 
 static inline void vcheck_heap(struct vcheck *k, __u32 h)
 {
-	qs_index_t *heap = qs_heap(k->c, h);
+	qs_entry_t *heap = qs_heap(k->c, h);
 	__u32 pos;
 
 	for (pos = 0; pos < k->c->heap_len[h] && !k->wrong; pos++) {
-		qs_stream_t *s = qs_stream(k->c, heap[pos]);
+		qs_stream_t *s = qs_stream(k->c, heap[pos].stream);
 
 		vcheck_that(k, s->heap == h && s->pos == pos,
 			    "a stream does not know its place");
@@ -115,9 +115,14 @@ static inline void vcheck_heap(struct vcheck *k, __u32 h)
 			    "an empty stream is in a heap");
 		if (pos)
 			vcheck_that(k,
-				    !qs_heap_before(k->c, h, heap[pos],
-						    heap[(pos - 1) / 2]),
+				    !qs_heap_before(k->c, h, heap[pos].key,
+						    heap[pos].stream,
+						    &heap[(pos - 1) / 2]),
 				    "a heap is out of order");
+		vcheck_that(k,
+			    heap[pos].key ==
+				    qs_heap_key(k->c, h, heap[pos].stream),
+			    "a heap's key is not the stream's");
 	}
 }
 

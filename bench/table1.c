@@ -64,7 +64,8 @@ static const struct {
 /* ns of one call, in each round: [0] ours, [1] what it is beside. */
 static double times[MEASURED][2][ROUNDS];
 
-static struct q_dwcs_attr attr = { .oln = 1, .old = 2, .ipg = 1000 };
+/* Without a period: where there is a qdisc, nobody waits. */
+static struct q_dwcs_attr attr = { .oln = 1, .old = 2 };
 static struct qos_params params = {
 	.dev = BENCH_DEV,
 	.name = "dwcs",

@@ -52,5 +52,13 @@ many()
 }
 check "also of many" many
 unharmed "many"
+
+# Now the real device has none, so that nothing but its number tells the others.
+tc qdisc del dev eth0 root
+check_refused "the qdisc is refused elsewhere also while the device has none" "" \
+	tc qdisc add dev eth1 root dwcs
+check_refused "and in somebody's namespace" "" as_nobody unshare -Urn sh -c "$ON_LO"
+check "init puts it back" qsock init eth0 dwcs
+check_inventory "and all is as it was" "$BEFORE"
 hold_end
 done_testing

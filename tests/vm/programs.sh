@@ -8,21 +8,32 @@
 KERNEL=$(uname -r)
 BEFORE=$(inventory)
 
-loads() { bpf-objects load "$QS_BUILD/bpf/$1.bpf.o"; }
+has() { grep -qaF "$1" /sys/kernel/btf/vmlinux; }
 
-has_type() { grep -qaF "$1" /sys/kernel/btf/vmlinux; }
+# check_program OBJECT NEEDED NAME: it loads if the kernel has what is needed.
+check_program()
+{
+	if has "$2"; then
+		check "$3 loads on Linux $KERNEL" bpf-objects load "$1"
+	else
+		check_fails "$3 does not load without $2" bpf-objects load "$1"
+	fi
+}
 
 check "the kernel describes its types" test -r /sys/kernel/btf/vmlinux
-check "the classifier loads on Linux $KERNEL" loads classifier
-if has_type bpf_arena_alloc_pages; then
-	check "the manager loads on Linux $KERNEL" loads manager
-else
-	check_fails "the manager does not load without arenas" loads manager
-fi
-if has_type bpf_qdisc_skb_drop; then
-	check "the qdisc loads on Linux $KERNEL" loads dwcs
-else
-	check_fails "the qdisc does not load without BPF qdiscs" loads dwcs
-fi
+for object in "$QS_BUILD"/bpf/*.bpf.o; do
+	name=$(basename "$object" .bpf.o)
+	case $name in
+	classifier) check_program "$object" bpf_prog "the classifier" ;;
+	manager) check_program "$object" bpf_arena_alloc_pages "the manager" ;;
+	*)
+		if [ -d "$QS_ROOT/schedulers/$name" ]; then
+			check_program "$object" bpf_qdisc_skb_drop "the qdisc $name"
+		else
+			fail "what $name needs of a kernel is not known to this test"
+		fi
+		;;
+	esac
+done
 check_inventory "nothing stays loaded" "$BEFORE"
 done_testing

@@ -15,6 +15,7 @@
 
 #include "bpf/arena.bpf.h"
 #include "bpf/maps.bpf.h"
+#include "schedulers/common/message.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -72,12 +73,13 @@ static __noinline int give_back(__u32 index)
 }
 
 static __always_inline void read_packet(const struct sk_buff *skb,
-					struct qs_packet *p)
+					struct qs_packet *p, __u64 now)
 {
 	const struct qdisc_skb_cb *cb = (const struct qdisc_skb_cb *)skb->cb;
 	const struct qs_cb *qs = (const struct qs_cb *)cb->data;
 	__u64 tx = 0;
 
+	p->cookie = 0;
 	p->len = cb->pkt_len;
 	p->stream = QS_NIL;
 	p->gen = 0;
@@ -88,8 +90,36 @@ static __always_inline void read_packet(const struct sk_buff *skb,
 		tx = (__u64)qs->tx_hi << 32 | qs->tx_lo;
 		p->flags = qs->magic_flags & QS_CBF_KNOWN;
 	}
-	p->flags |= tx & QS_TX_FLAGS;
-	p->deadline = tx & ~QS_TX_FLAGS;
+	qs_tx_unpack(p, tx, now);
+}
+
+/*
+ * What enqueue gave up is freed at once. There is no end to how much one unit
+ * may have, but to what is freed at a time: dequeue goes on with the rest.
+ */
+static __noinline int drop_doomed(struct Qdisc *sch, __u32 index,
+				  struct bpf_sk_buff_ptr *to_free)
+{
+	qs_core_t *c = qs_window(index);
+	struct qs_packet_slot *slot;
+	struct sk_buff *skb;
+	__u32 k, i;
+
+	for (k = c->zero; k < QS_DROPS_PER_DEQUEUE && qs_can_loop; k++) {
+		if (c->doomed == QS_NIL)
+			break;
+		i = QS_DEQ_SLOT(qs_drop_doomed(c));
+		sch->q.qlen--;
+		sch->qstats.drops++;
+		sch->qstats.backlog -= qs_slot(c, i)->len;
+		slot = packet_slot(index, i);
+		if (!slot)
+			break;
+		skb = bpf_kptr_xchg(&slot->skb, NULL);
+		if (skb)
+			bpf_qdisc_skb_drop(skb, to_free);
+	}
+	return 0;
 }
 
 SEC("struct_ops/qs_enqueue_op")
@@ -99,13 +129,19 @@ int BPF_PROG(qs_enqueue_op, struct sk_buff *skb, struct Qdisc *sch,
 	__u32 index = sch->limit;
 	qs_core_t *c = qs_window(index);
 	struct qs_packet_slot *slot;
+	__u64 now = bpf_ktime_get_ns();
 	struct qs_packet p;
-	int i;
+	int i, again = 0;
 
 	qs_use_arena();
-	read_packet(skb, &p);
+	read_packet(skb, &p, now);
 	p.hash = p.stream == QS_NIL ? bpf_skb_get_hash(skb) : 0;
-	i = qs_enqueue(c, &p, bpf_ktime_get_ns());
+retry:
+	i = qs_enqueue(c, &p, now);
+	if (c->doomed != QS_NIL)
+		drop_doomed(sch, index, to_free);
+	if (i == QS_REFUSED_RETRY && !again++)
+		goto retry;
 	if (c->released != QS_NIL)
 		give_back(index);
 	if (i < 0)

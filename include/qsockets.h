@@ -37,8 +37,10 @@ extern "C" {
 /* In drop_flag: this message begins or ends a frame (both: it is one). */
 #define QSOCK_FRAME_START 0x02u
 #define QSOCK_FRAME_END 0x04u
-/* In drop_flag: drop priority 0 (first to go, the default) to 7; no effect yet */
+/* In drop_flag: drop priority 0 (first to go, the default) to 7. */
 #define QSOCK_PRIO(n) (((uint32_t)(n) & 7u) << 3)
+/* In drop_flag: the packet_flags are the first member of a qos_message. */
+#define QSOCK_MESSAGE 0x80000000u
 /* In stream_flags: may send ahead of its rate when the device would idle. */
 #define DWCS_WORK_CONSERVING 0x100u
 
@@ -69,6 +71,21 @@ struct packet_flags {
 	uint64_t deadline; /* ns of CLOCK_MONOTONIC; 0: the period's end */
 };
 
+/* qos_message.fields: which of its members hold something. */
+#define QOS_MESSAGE_COOKIE 0x1u
+#define QOS_MESSAGE_LEAD 0x2u
+
+/* What one message asks for, and more; QSOCK_MESSAGE in flags.drop_flag. */
+struct qos_message {
+	struct packet_flags flags;
+	uint32_t size; /* sizeof(struct qos_message) */
+	uint32_t fields; /* QOS_MESSAGE_* */
+	uint32_t cookie; /* comes back with the message's fate; any number */
+	/* us that the network needs after the last bit has left: the message
+	 * has to leave by its deadline less that. Only with a deadline. */
+	uint32_t lead;
+};
+
 /* One message of qsendmmsg(), as sendmmsg()'s with flags of its own. */
 struct qmmsghdr {
 	struct msghdr msg_hdr;
@@ -83,6 +100,8 @@ struct qos_device {
 	uint32_t streams; /* most attached sockets; 0: 4096 */
 	uint32_t burst; /* bytes ahead of the rate; 0: one MTU or 100 us */
 	uint32_t overhead; /* bytes added to each packet's length */
+	uint32_t guarantee; /* per mille of the rate to reserve; 0: 950 */
+	uint32_t zero;
 	/* Sockets of this cgroup v2, for all devices; empty: the root, or what
 	 * an earlier device chose. */
 	char cgroup[256];
@@ -122,7 +141,7 @@ int qsocket(int domain, int type, int protocol, struct qos_params *params);
  * EBADF, ENOTSOCK; EAFNOSUPPORT not an IP socket; EFAULT; EINVAL a bad field;
  * ENOENT unknown scheduler; EOPNOTSUPP nothing was initialised; EALREADY is
  * attached; ENOSPC the device has no stream left (the socket stays usable, as
- * best effort); ENOMEM.
+ * best effort); EAGAIN what it reserved is more than is free; ENOMEM.
  */
 int qattach(int fd, struct qos_params *params);
 
@@ -132,21 +151,67 @@ int qdetach(int fd);
 /*
  * Other attributes, from the next unit on. params->dev and params->name may be
  * empty and else must be what the socket is attached to (EINVAL). ENOTCONN;
- * ENODEV the device is gone, or no longer managed.
+ * ENODEV the device is gone, or no longer managed; EAGAIN what it reserved
+ * is, with these, more than is free.
  */
 int qchange(int fd, struct qos_params *params);
+
+/*
+ * Declare that fd's units have at most `bytes`, headers and all, on the wire,
+ * and reserve the rate that its attributes promise to those: (old - oln) / old
+ * of bytes every ipg. 0 gives it back, as do qdetach() and close. On a socket
+ * that is not attached, the next qattach() reserves.
+ *
+ * EAGAIN the device has not so much left of what the administrator allowed:
+ * qsock_errmsg() has the numbers, nothing is changed; EINVAL the stream has no
+ * ipg, or bytes is more than 64 MiB; EOPNOTSUPP the device has no rate, or
+ * nothing was initialised; ENODEV; ENOMEM.
+ */
+int qreserve(int fd, size_t bytes);
+
+/*
+ * Would a unit of `bytes` on the wire, sent now on fd, leave by `deadline`, ns
+ * of CLOCK_MONOTONIC? 1 or 0, by what is queued now; what others send later is
+ * not known. EINVAL bytes is 0 or more than 64 MiB; ENOTCONN; ENODEV.
+ */
+int qfits(int fd, size_t bytes, uint64_t deadline);
 
 /* What the scheduler knows of fd's stream, in up to `size` bytes. ENOTCONN. */
 int qinfo(int fd, struct qos_info *info, size_t size);
 
+/* ---- what became of messages, and what happens to a stream */
+
+/*
+ * Begin to keep the fates of fd's messages that bring a cookie, and the events
+ * that `watch` names (NULL: none); again: other events. Returns a descriptor
+ * to poll, the caller's to close: readable when there may be something for
+ * qfates(). It wakes when a packet of fd's leaves or is dropped while less than
+ * half of the send buffer is in use.
+ *
+ * ENOTCONN; ENOSPC the device has no room for another such socket; EINVAL
+ * unknown events, or low not below high; ENODEV; or epoll_create1()'s.
+ */
+int qwatch(int fd, const struct qos_watch *watch);
+
+/*
+ * Take up to n of what was kept, the oldest first; returns how many. `watch` is
+ * qwatch()'s descriptor, which is not readable again before something new
+ * happens, or -1. Does not wait. ENOTCONN also when nobody watches; EFAULT.
+ */
+int qfates(int fd, int watch, struct qos_fate *fates, unsigned int n);
+
 /*
  * send(), sendto(), sendmsg() and sendmmsg() with what the scheduler should
  * know of the message. pflags NULL is the plain call. On a socket that is not
- * attached, and on TCP, pflags are accepted and have no effect. A deadline
+ * attached pflags are accepted and have no effect. On TCP the bytes that the
+ * call wrote have the deadline, and a cookie's fate is that of the last one;
+ * nothing is dropped, and frames and priorities have no effect. A deadline
  * that has passed makes the message late; one more than QSOCK_HORIZON_NS ahead
- * is taken as that. qsendmmsg() takes each message's own flags.
+ * is taken as that. qsendmmsg() takes each message's own flags, but no
+ * QSOCK_MESSAGE.
  *
- * EINVAL: unknown bits in drop_flag. Else the plain call's errors.
+ * EINVAL: unknown bits in drop_flag; a bad qos_message. Else the plain call's
+ * errors.
  */
 ssize_t qsend(int fd, const void *buf, size_t len, int flags,
 	      struct packet_flags *pflags);

@@ -33,13 +33,13 @@ union control {
 
 static inline int flags_known(const struct packet_flags *pf)
 {
-	return !(pf->drop_flag & ~QS_TX_KNOWN);
+	return !(pf->drop_flag & ~QS_TX_DROP_FLAG);
 }
 
 static int flags_fail(const struct packet_flags *pf)
 {
 	return qs_fail(EINVAL, "drop_flag has unknown bits: 0x%x",
-		       pf->drop_flag & ~QS_TX_KNOWN);
+		       pf->drop_flag & ~QS_TX_DROP_FLAG);
 }
 
 /* 0: nothing to say. A deadline of under 256 ns is one, and has passed. */

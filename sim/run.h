@@ -193,15 +193,15 @@ static int sim_enqueue(struct sim *sim, const struct qs_packet *p, __u64 at)
 	return qs_enqueue(c, p, at);
 }
 
-/* A frame's parts that were queued go with the one that was refused. */
-static void sim_drop_parts(struct sim *sim)
+/* What enqueue has given up. */
+static void sim_drop_parts(struct sim *sim, enum sim_fate fate)
 {
 	__u32 slot;
 
 	while (sim->core->doomed != QS_NIL) {
 		slot = QS_DEQ_SLOT(qs_dequeue(sim->core, sim->now));
 		sim_say(sim, sim->now, qs_slot(sim->core, slot)->stream,
-			sim->seq[slot], SIM_FRAME);
+			sim->seq[slot], fate);
 	}
 }
 
@@ -210,13 +210,15 @@ static void sim_message(struct sim *sim, const struct qs_packet *p, __u64 at)
 	__u32 seq = sim->streams[p->stream].seq++;
 	int slot = sim_enqueue(sim, p, at);
 
+	/* a unit that gave way, and then there are slots as many as one likes */
 	if (slot >= 0) {
+		sim_drop_parts(sim, SIM_OVERFLOW);
 		sim->seq[slot] = seq;
 		return;
 	}
 	sim_say(sim, sim->now, p->stream, seq,
 		slot == QS_REFUSED_FULL ? SIM_OVERFLOW : SIM_FRAME);
-	sim_drop_parts(sim);
+	sim_drop_parts(sim, SIM_FRAME);
 }
 
 /* The next of a backlog, as if it had come at time 0, in its place then. */

@@ -13,7 +13,7 @@
 #include <qsockets/info.h>
 
 #define QS_ABI_MAGIC 0x51534f43u /* "QSOC" */
-#define QS_ABI_VERSION 1u
+#define QS_ABI_VERSION 2u
 
 #define QS_SOL_QSOCKETS 0x5153
 #define QS_NAME_LEN 16
@@ -23,7 +23,13 @@ enum qs_option {
 	QS_ATTACH = 1, /* set: struct qs_attach */
 	QS_CHANGE = 2, /* set: struct qs_attach, dev empty or the same */
 	QS_DETACH = 3, /* set: __u32, 0 */
-	QS_INFO = 4, /* get: struct qos_info or its beginning */
+	QS_INFO = 4, /* get: struct qs_info */
+	QS_RESERVE = 5, /* set: __u64, bytes of a unit; 0: none */
+	QS_WATCH = 6, /* set: struct qos_watch */
+	QS_FATES = 7, /* get: an array of struct qos_fate */
+	QS_MARK = 8, /* set: struct qs_mark */
+	QS_FITS = 9, /* set: struct qs_fits; EAGAIN: it does not */
+	QS_ADMISSION = 10, /* get: struct qs_admission */
 };
 
 /* Schedulers by number; the names are their folders' and qdisc kinds'. */
@@ -46,6 +52,37 @@ struct qs_attach {
 };
 _Static_assert(sizeof(struct qs_attach) == 32, "qs_attach");
 
+/* Delays of packets by size: four buckets for each power of two. */
+#define QS_DELAY_SHIFT 12 /* a bucket's first quarter, of the first: 4096 ns */
+#define QS_DELAY_MIN (4ull << QS_DELAY_SHIFT) /* shorter ones are not counted */
+#define QS_DELAYS 84 /* the last one also has what is longer */
+
+/* What QS_INFO gives: the public struct, and what the library makes of it. */
+struct qs_info {
+	struct qos_info info; /* without the delays' quantiles */
+	__u32 delay[QS_DELAYS]; /* packets by delay; the others: sent_packets */
+};
+
+/* The next `len` bytes that are written have these 64 bits; 0: none more. */
+struct qs_mark {
+	__u64 tx;
+	__u32 len;
+	__u32 zero;
+};
+
+/* A unit of so many bytes, on the wire, by that time, ns. */
+struct qs_fits {
+	__u64 bytes;
+	__u64 deadline;
+};
+
+#define QS_UNIT_MAX (64u << 20) /* bytes that can be declared of a unit */
+
+/* What the last refusal was about, bit/s. */
+struct qs_admission {
+	__u64 asked, used, allowed;
+};
+
 /* ---- a message's 64 bits (SCM_TXTIME): the deadline, its low bits flags */
 
 #define QS_TX_FLAGS 0xffull
@@ -54,9 +91,22 @@ _Static_assert(sizeof(struct qs_attach) == 32, "qs_attach");
 #define QS_TX_FRAME_END 0x04u
 #define QS_TX_PRIO_SHIFT 3
 #define QS_TX_PRIO_MASK 0x38u
-#define QS_TX_KNOWN 0x3fu /* what drop_flag may hold */
+#define QS_TX_DROP_FLAG 0x3fu /* what drop_flag may hold */
+#define QS_TX_COOKIE 0x40u
+#define QS_TX_KNOWN 0x7fu
 #define QS_TX_MAX ((1ull << 63) - 1) /* newer kernels clamp beyond */
 #define QS_TX_HORIZON_NS 10000000000ull
+/*
+ * With QS_TX_COOKIE: 8 bits of flags, 32 of the cookie, and 23 of the deadline
+ * in steps of 4096 ns, of which the clock gives the higher bits; 0: none. That
+ * holds for a deadline that is in the next 10 s, or was in the last 22.
+ */
+#define QS_TX_COOKIE_SHIFT 8
+#define QS_TX_STEP_SHIFT 12
+#define QS_TX_STEPS_AT 40
+#define QS_TX_STEPS 0x7fffffu
+/* A frame that is not ended in that time is ended all the same. */
+#define QS_FRAME_NS 1000000000ull
 
 /* ---- qs_attach.flags: stream flags */
 
@@ -138,6 +188,13 @@ struct qs_dev {
 	__u32 packets, streams;
 	__u32 burst, overhead; /* as asked for */
 	__u32 gso_max_size, gso_max_segs; /* the device's own, given back */
+	__u64 guarantee; /* bit/s of the rate that can be reserved */
+	/* under `lock`, by the manager: of the streams that have reserved */
+	__u64 reserved; /* bit/s */
+	__u64 periods,
+		squares; /* sums: all are equal if n squares = periods^2 */
+	__u32 reservations;
+	__u32 zero;
 };
 
 /* Keys of "qs_names" and "qs_ifs"; the values are __u32 indices of qs_devs. */
@@ -163,7 +220,12 @@ struct qs_sock {
 	__u32 stream; /* index */
 	__u32 gen; /* of the stream */
 	__u32 ifindex; /* the device's */
-	__u32 zero;
+	__u32 unit_bytes; /* declared; 0: nothing to reserve */
+	/* the manager's alone */
+	struct qs_admission refused;
+	__u64 rate_at,
+		rate_bytes; /* when rate was last found, sent_bytes then */
+	__u64 rate; /* bit/s */
 };
 
 #endif

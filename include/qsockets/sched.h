@@ -64,6 +64,9 @@ struct qs_slot {
 	__u32 unit_last; /* the unit's last packet */
 	__u32 unit_bytes;
 	__u32 unit_packets;
+	/* of every packet */
+	__u32 cookie; /* with QS_TX_COOKIE */
+	__u32 zero;
 };
 
 /* ---- streams */
@@ -108,6 +111,17 @@ struct qs_stream {
 	__u32 next_free; /* free list, under qs_dev.lock */
 	struct qs_attr attr;
 	__u32 pid, uid; /* who attached it */
+	/* what qwatch() asked for; `ring` is written last, and is 0 without */
+	__u32 ring; /* index of its ring + 1 */
+	__u32 watch_events; /* QOS_WATCH_* */
+	__u32 watch_high, watch_low;
+	__u64 watch_rate;
+	__u64 reserved; /* bit/s */
+	__u32 unit_bytes; /* declared by qreserve() */
+	/* on the list of closed streams: set by who puts it there, cleared in
+	 * root; next_closed is written between */
+	__u32 closed;
+	__u32 next_closed;
 
 	/* root */
 	struct qs_attr now; /* attr as adopted */
@@ -121,6 +135,8 @@ struct qs_stream {
 	__u32 before_open; /* the unit before that one */
 	__u32 framed; /* between a frame's start and its end */
 	__u32 broken; /* a part of the frame was lost: drop to its end */
+	__u32 spared; /* no unit of a priority below that can give way */
+	__u32 told; /* QOS_WATCH_*: the event was told and still holds */
 	__u32 packets, units; /* queued */
 	__u64 bytes; /* queued */
 	__u64 release; /* of the head unit: its period's start */
@@ -133,7 +149,22 @@ struct qs_stream {
 	__u64 late_units;
 	__u64 dropped_late, dropped_frame, dropped_overflow;
 	__u64 violations;
-	__u64 delay_last, delay_max; /* ns */
+	__u64 delay_last, delay_max, delay_sum; /* ns */
+	__u64 spare_at, spare_bytes; /* when the spare rate was last found */
+	__u32 delay[QS_DELAYS];
+};
+
+/* ---- what became of messages: a ring for each stream that asks */
+
+/* The manager takes what root has put; both count on, modulo QOS_FATES. */
+struct qs_ring {
+	__u32 put; /* root, after the entry */
+	__u32 lost; /* root: entries that found no room */
+	__u32 taken; /* manager, after the entry */
+	__u32 lost_told; /* manager */
+	__u32 next_free; /* free list, under qs_dev.lock */
+	__u32 zero;
+	struct qos_fate fate[QOS_FATES];
 };
 
 /* ---- best effort: flows that share fairly */
@@ -171,10 +202,15 @@ struct qs_core {
 	__u64 rate; /* bit/s, 0: not shaped */
 	__u64 slack; /* ns that a late timer may catch up */
 	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */
+	__u32 off_rings, n_rings;
 
 	/* under qs_dev.lock */
 	__u32 free_stream;
 	__u32 attached;
+	__u32 free_ring;
+
+	/* manager and root, atomically */
+	__u32 closed; /* streams whose socket was closed while they had units */
 
 	/* root */
 	__u32 free_slot, free_slots;
@@ -207,11 +243,16 @@ struct qs_packet {
 	__u32 gen; /* the attachment */
 	__u32 flags; /* QS_TX_*, QS_CBF_* */
 	__u32 hash; /* of the flow, for best effort */
+	__u32 cookie; /* with QS_TX_COOKIE */
 };
 
-/* enqueue's refusals; else it returns the slot. */
+/*
+ * enqueue's refusals; else it returns the slot. RETRY: all slots are taken; a
+ * unit was given up, so ask again after the packets in `doomed` were freed.
+ */
 #define QS_REFUSED_FULL (-1)
 #define QS_REFUSED_FRAME (-2) /* a part of its frame was lost before */
+#define QS_REFUSED_RETRY (-3)
 
 /* dequeue's answers: one of these, with the slot in the low half. */
 #define QS_DEQ_EMPTY 0ull

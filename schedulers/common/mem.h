@@ -46,6 +46,8 @@ typedef struct qs_stream QS_MEM qs_stream_t;
 typedef struct qs_slot QS_MEM qs_slot_t;
 typedef struct qs_flow QS_MEM qs_flow_t;
 typedef struct qs_entry QS_MEM qs_entry_t;
+typedef struct qs_ring QS_MEM qs_ring_t;
+typedef struct qos_fate QS_MEM qs_fate_t;
 
 QS_INLINE qs_slot_t *qs_slot(qs_core_t *c, __u32 i)
 {
@@ -62,6 +64,11 @@ QS_INLINE qs_flow_t *qs_flow(qs_core_t *c, __u32 i)
 	return (qs_flow_t *)((char QS_MEM *)c + c->off_flows) + i;
 }
 
+QS_INLINE qs_ring_t *qs_ring(qs_core_t *c, __u32 i)
+{
+	return (qs_ring_t *)((char QS_MEM *)c + c->off_rings) + i;
+}
+
 QS_INLINE qs_entry_t *qs_heap(qs_core_t *c, __u32 h)
 {
 	return (qs_entry_t *)((char QS_MEM *)c + c->off_heaps) +
@@ -71,6 +78,7 @@ QS_INLINE qs_entry_t *qs_heap(qs_core_t *c, __u32 h)
 /* ---- setup */
 
 #define QS_ALIGN(n) (((n) + 63) & ~63ull)
+#define QS_RINGS_MAX 1024u /* sockets of a device that can ask for fates */
 
 /* Sets the tables' places from the sizes; returns the block's size in bytes. */
 QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
@@ -87,15 +95,43 @@ QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
 	c->off_flows = at;
 	at = QS_ALIGN(at + QS_FLOWS * sizeof(struct qs_flow));
 	c->off_heaps = at;
-	return QS_ALIGN(at +
-			(__u64)QS_HEAPS * streams * sizeof(struct qs_entry));
+	at = QS_ALIGN(at + (__u64)QS_HEAPS * streams * sizeof(struct qs_entry));
+	c->off_rings = at;
+	c->n_rings = streams < QS_RINGS_MAX ? streams : QS_RINGS_MAX;
+	return QS_ALIGN(at + (__u64)c->n_rings * sizeof(struct qs_ring));
 }
 
 /* ---- a free stream: its slot in the table, given to one attachment */
 
+QS_INLINE void qs_ring_free(qs_core_t *c, __u32 i)
+{
+	qs_ring(c, i)->next_free = c->free_ring;
+	c->free_ring = i;
+}
+
+/* An empty ring, or QS_NIL. */
+QS_INLINE __u32 qs_ring_alloc(qs_core_t *c)
+{
+	__u32 i = c->free_ring;
+	qs_ring_t *r;
+
+	if (i == QS_NIL)
+		return i;
+	r = qs_ring(c, i);
+	c->free_ring = r->next_free;
+	r->put = r->taken = 0;
+	r->lost = r->lost_told = 0;
+	return i;
+}
+
 QS_INLINE void qs_stream_free(qs_core_t *c, __u32 i)
 {
-	qs_stream(c, i)->next_free = c->free_stream;
+	qs_stream_t *s = qs_stream(c, i);
+
+	if (s->ring)
+		qs_ring_free(c, s->ring - 1);
+	s->ring = 0;
+	s->next_free = c->free_stream;
 	c->free_stream = i;
 	c->attached--;
 }

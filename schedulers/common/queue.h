@@ -9,6 +9,7 @@
 #ifndef QS_COMMON_QUEUE_H
 #define QS_COMMON_QUEUE_H
 
+#include "fate.h"
 #include "mem.h"
 
 QS_INLINE __u32 qs_slot_alloc(qs_core_t *c)
@@ -102,10 +103,13 @@ QS_FN int qs_unit_sort(qs_core_t *c, qs_stream_t *s)
 }
 
 /* The packets of a unit that is given up wait to be handed out as drops. */
-QS_INLINE void qs_unit_doom(qs_core_t *c, qs_stream_t *s, __u32 unit)
+QS_INLINE void qs_unit_doom(qs_core_t *c, qs_stream_t *s, __u32 unit,
+			    __u32 fate, __u64 now)
 {
 	qs_slot_t *head = qs_slot(c, unit);
 
+	if (QS_READ(s->ring))
+		qs_fate_chain(c, s, fate, unit, now);
 	s->packets -= head->unit_packets;
 	s->bytes -= head->unit_bytes;
 	qs_slot(c, head->unit_last)->next = c->doomed;
@@ -120,7 +124,7 @@ QS_INLINE void qs_unit_pop(qs_core_t *c, qs_stream_t *s)
 }
 
 /* Gives up the unit being built, which is the last. */
-QS_INLINE void qs_unit_abandon(qs_core_t *c, qs_stream_t *s)
+QS_INLINE void qs_unit_abandon(qs_core_t *c, qs_stream_t *s, __u64 now)
 {
 	__u32 unit = s->open;
 
@@ -131,7 +135,7 @@ QS_INLINE void qs_unit_abandon(qs_core_t *c, qs_stream_t *s)
 		s->tail = s->before_open;
 		qs_slot(c, s->tail)->unit_next = QS_NIL;
 	}
-	qs_unit_doom(c, s, unit);
+	qs_unit_doom(c, s, unit, QOS_FATE_DROPPED_FRAME, now);
 }
 
 #endif

@@ -379,16 +379,16 @@ static void the_next_start_ends_a_frame_without_end(void **state)
 	assert_sent(f, 4, 2);
 }
 
-/* No start follows, and perhaps the socket is closed: the horizon ends it. */
-static void the_horizon_ends_a_frame_without_end(void **state)
+/* No start follows, and perhaps the socket is closed: a second ends it. */
+static void a_second_ends_a_frame_without_end(void **state)
 {
 	struct fixture *f = *state;
 
 	part(f, START);
 	part(f, 0);
-	vclock_run(&f->v, SEC + QS_TX_HORIZON_NS);
+	vclock_run(&f->v, SEC + QS_FRAME_NS);
 	assert_int_equal(f->v.n_out, 0);
-	vclock_run(&f->v, SEC + QS_TX_HORIZON_NS + 5 * MS);
+	vclock_run(&f->v, SEC + QS_FRAME_NS + 5 * MS);
 	assert_sent(f, 2, 1);
 	part(f, 0); /* alone: messages like any other */
 	part(f, END);
@@ -401,9 +401,9 @@ static void so_it_does_behind_other_units(void **state)
 
 	part(f, 0);
 	part(f, START);
-	vclock_run(&f->v, SEC + 5 * SEC);
+	vclock_run(&f->v, SEC + 900 * MS);
 	assert_int_equal(f->v.n_out, 1);
-	vclock_run(&f->v, SEC + QS_TX_HORIZON_NS + 5 * MS);
+	vclock_run(&f->v, SEC + QS_FRAME_NS + 5 * MS);
 	assert_sent(f, 2, 2);
 }
 
@@ -454,7 +454,7 @@ int main(void)
 		test(a_lost_fragment_loses_its_message_alone),
 		test(a_lost_fragment_in_a_frame_loses_the_frame),
 		test(the_next_start_ends_a_frame_without_end),
-		test(the_horizon_ends_a_frame_without_end),
+		test(a_second_ends_a_frame_without_end),
 		test(so_it_does_behind_other_units),
 		test(an_end_without_start_is_a_message),
 		test(a_frame_that_does_not_fit_is_refused_whole),

@@ -167,6 +167,19 @@ static inline void vcheck_free_streams(struct vcheck *k)
 	vcheck_that(k, n + k->c->attached == k->c->n_streams, "attached");
 }
 
+/* Each ring is a stream's or free. */
+static inline void vcheck_rings(struct vcheck *k)
+{
+	__u32 i, n = 0;
+
+	for (i = k->c->free_ring; i != QS_NIL && n <= k->c->n_rings;
+	     i = qs_ring(k->c, i)->next_free)
+		n++;
+	for (i = 0; i < k->c->n_streams; i++)
+		n += qs_stream(k->c, i)->ring != 0;
+	vcheck_that(k, n == k->c->n_rings, "a ring is lost");
+}
+
 /* NULL, or what is wrong. */
 static inline const char *vcheck(qs_core_t *c)
 {
@@ -185,6 +198,7 @@ static inline const char *vcheck(qs_core_t *c)
 		vcheck_stream(&k, i);
 	for (i = 0; i < QS_HEAPS; i++)
 		vcheck_heap(&k, i);
+	vcheck_rings(&k);
 	vcheck_free_streams(&k);
 	vcheck_that(&k, k.slots == c->n_slots, "a slot is lost");
 	free(k.seen);

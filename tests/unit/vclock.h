@@ -171,6 +171,26 @@ static inline void vclock_give_back(struct vclock *v)
 	}
 }
 
+static inline void vclock_left(struct vclock *v, __u32 slot, enum vfate fate)
+{
+	__u32 id = v->by_slot[slot];
+
+	v->packets[id].fate = fate;
+	v->packets[id].left = v->now;
+	if (v->n_out == v->out_room) {
+		v->out_room = v->out_room ? 2 * v->out_room : 256;
+		v->out = vclock_memory(v->out, v->out_room, sizeof(*v->out));
+	}
+	v->out[v->n_out++] = id;
+}
+
+/* What enqueue gave up is freed at once. */
+static inline void vclock_drop_doomed(struct vclock *v)
+{
+	while (v->core->doomed != QS_NIL)
+		vclock_left(v, QS_DEQ_SLOT(qs_drop_doomed(v->core)), V_DROPPED);
+}
+
 /* Enqueues p now. Returns the packet's id. */
 static inline __u32 vclock_put(struct vclock *v, const struct qs_packet *p)
 {
@@ -188,6 +208,9 @@ static inline __u32 vclock_put(struct vclock *v, const struct qs_packet *p)
 	packet->left = 0;
 	packet->fate = V_QUEUED;
 	slot = qs_enqueue(v->core, p, v->now);
+	vclock_drop_doomed(v);
+	if (slot == QS_REFUSED_RETRY)
+		slot = qs_enqueue(v->core, p, v->now);
 	vclock_give_back(v);
 	if (slot >= 0)
 		v->by_slot[slot] = v->n;
@@ -223,19 +246,6 @@ static inline __u32 vclock_besteffort(struct vclock *v, __u32 hash, __u32 len,
 	};
 
 	return vclock_put(v, &p);
-}
-
-static inline void vclock_left(struct vclock *v, __u32 slot, enum vfate fate)
-{
-	__u32 id = v->by_slot[slot];
-
-	v->packets[id].fate = fate;
-	v->packets[id].left = v->now;
-	if (v->n_out == v->out_room) {
-		v->out_room = v->out_room ? 2 * v->out_room : 256;
-		v->out = vclock_memory(v->out, v->out_room, sizeof(*v->out));
-	}
-	v->out[v->n_out++] = id;
 }
 
 /* One dequeue, now. Returns QS_DEQ_EMPTY, _WAIT, _SEND or _DROP. */

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/* Dequeue: who goes, who is given up, or until when nobody does. */
+#ifndef QS_COMMON_DEQUEUE_H
+#define QS_COMMON_DEQUEUE_H
+
+#include "besteffort.h"
+#include "release.h"
+
+/* Best effort's share is due from a packet's worth; 16 of them are the most. */
+#define QS_OWED_DUE (QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1))
+#define QS_OWED_MAX (16 * QS_OWED_DUE)
+
+/* The time that `bytes` take on the wire, ns, rounded up. */
+QS_INLINE __u64 qs_wire_time(qs_core_t *c, __u64 bytes)
+{
+	__u64 rate = c->rate;
+
+	if (!rate)
+		return 0;
+	return (bytes * 8 * QS_NSEC_PER_SEC + rate - 1) / rate;
+}
+
+/* The wire is busy for as long as the packet takes. */
+QS_INLINE void qs_charge(qs_core_t *c, __u32 len, __u64 now)
+{
+	__u64 from = c->free_at;
+
+	c->sent_packets++;
+	c->sent_bytes += len;
+	if (!c->rate)
+		return;
+	if (from + c->slack < now)
+		from = now - c->slack;
+	c->free_at = from + qs_wire_time(c, len + c->overhead);
+}
+
+QS_INLINE __u64 qs_send(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_charge(c, qs_slot(c, i)->len, now);
+	qs_slot_free(c, i);
+	return QS_DEQ_SEND | i;
+}
+
+/* Streams sent `len` bytes while best effort waited. */
+QS_INLINE void qs_besteffort_owe(qs_core_t *c, __u32 len)
+{
+	c->be_owed += len;
+	if (c->be_owed > QS_OWED_MAX)
+		c->be_owed = QS_OWED_MAX;
+}
+
+QS_FN __u64 qs_send_besteffort(qs_core_t *c, __u64 now)
+{
+	__u32 i = qs_be_dequeue(c);
+	__u64 paid;
+
+	if (i == QS_NIL)
+		return QS_DEQ_EMPTY;
+	paid = (__u64)qs_slot(c, i)->len * (QS_BESTEFFORT_SHARE - 1);
+	c->be_owed = c->be_owed > paid ? c->be_owed - paid : 0;
+	c->be_sent_packets++;
+	c->be_sent_bytes += qs_slot(c, i)->len;
+	return qs_send(c, i, now);
+}
+
+/* For who has asked: what became of the message, and of the stream. */
+QS_FN int qs_sent(qs_core_t *c, qs_stream_t *s, const qs_slot_t *p, __u64 now)
+{
+	qs_fate(c, s, c->current_late ? QOS_FATE_LATE : QOS_FATE_SENT, p->flags,
+		p->cookie, now - p->arrival);
+	qs_watch(c, s, now);
+	return 0;
+}
+
+/* The next packet of the unit that is being sent, and what its end means. */
+QS_FN __u64 qs_send_unit(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 slot = c->current_slot;
+	qs_slot_t *p = qs_slot(c, slot);
+	__u64 delay = now - p->arrival;
+
+	s->sent_packets++;
+	s->sent_bytes += p->len;
+	s->packets--;
+	s->bytes -= p->len;
+	qs_delay(s, delay);
+	if (QS_READ(s->ring))
+		qs_sent(c, s, p, now);
+	if (c->be_packets)
+		qs_besteffort_owe(c, p->len);
+	if (slot == c->current_last) {
+		c->current = QS_NIL;
+		s->sent_units++;
+		s->late_units += c->current_late;
+		qs_period_over(s);
+		if (s->head != QS_NIL)
+			qs_stream_schedule(c, i, now);
+	}
+	c->current_slot = p->next;
+	qs_stream_settle(c, i);
+	return qs_send(c, slot, now);
+}
+
+/* Begins to send the first unit of stream i, which is in no heap now. */
+QS_INLINE int qs_unit_start(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	qs_slot_t *head = qs_slot(c, s->head);
+
+	c->current = i;
+	c->current_slot = s->head;
+	c->current_last = head->unit_last;
+	c->current_late = head->late;
+	qs_unit_pop(c, s);
+	return 0;
+}
+
+QS_FN int qs_unit_drop_late(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 unit = s->head;
+
+	qs_heap_del(c, i);
+	qs_unit_pop(c, s);
+	c->dropped_late += qs_slot(c, unit)->unit_packets;
+	qs_unit_doom(c, s, unit, QOS_FATE_DROPPED_LATE, now);
+	s->dropped_late++;
+	qs_watch(c, s, now);
+	qs_period_over(s);
+	qs_stream_schedule(c, i, now);
+	qs_stream_settle(c, i);
+	return 0;
+}
+
+/*
+ * The first ready stream's unit would leave at `end`, too late. Droppable: it
+ * is given up. Else it competes in the first period that it can still make, or,
+ * with a deadline of its own, goes as it is, its miss counted once.
+ */
+QS_FN int qs_unit_missed(qs_core_t *c, __u32 i, __u64 now, __u64 end)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	qs_slot_t *head = qs_slot(c, s->head);
+	__u64 violations = s->violations;
+	__u64 periods = 1, period = qs_period(s);
+	int droppable = qs_unit_droppable(s, head);
+
+	if (!droppable && !head->deadline && period) {
+		periods = (end - s->deadline + period - 1) / period;
+		s->release += periods * period;
+		s->deadline += periods * period;
+	}
+	sched_missed(s, periods);
+	qs_violated(c, s, violations);
+	if (droppable)
+		return qs_unit_drop_late(c, i, now);
+	head->late = 1;
+	/* its place among equals may have changed with the window as well */
+	qs_stream_move(c, i);
+	return 0;
+}
+
+/* When would the first unit's last bit leave, if it were sent now? */
+QS_INLINE __u64 qs_unit_end_time(qs_core_t *c, const qs_stream_t *s, __u64 now)
+{
+	qs_slot_t *head = qs_slot(c, s->head);
+
+	return now + qs_wire_time(c, head->unit_bytes +
+					     head->unit_packets * c->overhead);
+}
+
+/*
+ * Whom to look at: the first ready stream, else the first that takes what those
+ * leave. The latter comes first when it is late, as then its window moves on,
+ * and before one whose unit will be late in any case.
+ */
+QS_INLINE __u32 qs_candidate(qs_core_t *c, __u64 now)
+{
+	__u32 i = qs_heap_top(c, QS_HEAP_READY), j;
+	qs_stream_t *s;
+
+	if (!SCHED_TIMED)
+		return i;
+	j = qs_heap_top(c, QS_HEAP_SPARE);
+	if (i == QS_NIL || j == QS_NIL)
+		return i == QS_NIL ? j : i;
+	s = qs_stream(c, j);
+	if (qs_unit_end_time(c, s, now) > s->deadline ||
+	    sched_precedes(s, qs_stream(c, i)))
+		return j;
+	return i;
+}
+
+/* A unit is sent in time. */
+QS_INLINE void qs_unit_in_time(qs_core_t *c, qs_stream_t *s)
+{
+	__u64 violations = s->violations;
+
+	sched_sent(s);
+	qs_violated(c, s, violations);
+}
+
+/*
+ * The first ready stream whose unit shall be sent, after what misses its
+ * deadline has been dealt with; QS_NIL with packets in c->doomed when some
+ * were dropped, so that the caller frees them between two looks.
+ */
+QS_INLINE __u32 qs_choose(qs_core_t *c, __u64 now)
+{
+	qs_stream_t *s;
+	qs_slot_t *head;
+	__u64 end;
+	__u32 i;
+
+	while (qs_can_loop) {
+		i = qs_candidate(c, now);
+		if (i == QS_NIL || c->doomed != QS_NIL)
+			return QS_NIL;
+		s = qs_stream(c, i);
+		head = qs_slot(c, s->head);
+		end = qs_unit_end_time(c, s, now);
+		if (end <= s->deadline) {
+			qs_unit_in_time(c, s);
+			return i;
+		}
+		if (qs_unit_missed_for_good(s, head))
+			return i;
+		qs_unit_missed(c, i, now, end);
+	}
+	return QS_NIL;
+}
+
+/*
+ * Nothing is ready and the time would be idle: the first stream that may use
+ * it is released now. What idle time gave does not count against later periods.
+ */
+QS_FN int qs_release_ahead(qs_core_t *c, __u64 now)
+{
+	__u32 i = qs_heap_top(c, QS_HEAP_AHEAD);
+	qs_stream_t *s;
+
+	if (i == QS_NIL)
+		return 0;
+	qs_heap_del(c, i);
+	s = qs_stream(c, i);
+	s->release = now;
+	qs_heap_add(c, qs_heap_released(c, s), i);
+	return 1;
+}
+
+/* Nothing can be sent: a wait for the next release. */
+QS_INLINE __u64 qs_dequeue_idle(qs_core_t *c)
+{
+	__u32 i = qs_heap_top(c, QS_HEAP_WAIT);
+
+	if (i == QS_NIL)
+		return QS_DEQ_EMPTY;
+	c->wake = qs_stream(c, i)->release;
+	return QS_DEQ_WAIT;
+}
+
+QS_INLINE __u64 qs_drop_doomed(qs_core_t *c)
+{
+	__u32 slot = c->doomed;
+
+	c->doomed = qs_slot(c, slot)->next;
+	qs_slot_free(c, slot);
+	return QS_DEQ_DROP | slot;
+}
+
+/* Is best effort's share due? */
+QS_INLINE int qs_besteffort_due(qs_core_t *c)
+{
+	return c->be_packets && c->be_owed > QS_OWED_DUE;
+}
+
+/* Returns QS_DEQ_*; the slot is free again, its packet is the caller's. */
+QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
+{
+	__u32 i;
+
+	if (c->doomed != QS_NIL)
+		return qs_drop_doomed(c);
+	if (QS_READ(c->closed) != QS_NIL)
+		qs_end_closed(c, now);
+	if (c->rate && c->free_at > now) {
+		c->wake = c->free_at;
+		return QS_DEQ_WAIT;
+	}
+	if (c->current != QS_NIL)
+		return qs_send_unit(c, c->current, now);
+	if (c->heap_len[QS_HEAP_WAIT])
+		qs_release(c, QS_HEAP_WAIT, now);
+	if (c->heap_len[QS_HEAP_AHEAD])
+		qs_release(c, QS_HEAP_AHEAD, now);
+	if (qs_besteffort_due(c))
+		return qs_send_besteffort(c, now);
+	i = qs_choose(c, now);
+	if (i == QS_NIL && c->doomed == QS_NIL && !c->be_packets &&
+	    qs_release_ahead(c, now))
+		i = qs_choose(c, now);
+	if (c->doomed != QS_NIL)
+		return qs_drop_doomed(c);
+	if (i != QS_NIL) {
+		qs_heap_del(c, i);
+		qs_unit_start(c, i);
+		return qs_send_unit(c, i, now);
+	}
+	if (c->be_packets)
+		return qs_send_besteffort(c, now);
+	return qs_dequeue_idle(c);
+}
+
+#endif

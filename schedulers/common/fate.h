@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What becomes of messages, and how long they waited. Delays are counted for
+ * every stream, in buckets a quarter of a power of two wide; one that is
+ * shorter than the first bucket costs a comparison. Fates and events go to a
+ * ring, for those streams alone that have asked for one.
+ */
+#ifndef QS_COMMON_FATE_H
+#define QS_COMMON_FATE_H
+
+#include "mem.h"
+
+#define QS_RATE_NS 100000000ull /* over which the free rate is found */
+
+/* ---- delays */
+
+QS_INLINE __u32 qs_delay_bucket(__u64 delay)
+{
+	__u64 v = delay >> QS_DELAY_SHIFT; /* 4 or more */
+	__u32 e = 0, step, k;
+
+	for (step = 16; step; step /= 2)
+		if (v >> (e + step))
+			e += step;
+	k = (e - 2) * 4 + ((v >> (e - 2)) & 3);
+	return k < QS_DELAYS ? k : QS_DELAYS - 1;
+}
+
+QS_FN int qs_delay_count(qs_stream_t *s, __u64 delay)
+{
+	__u32 k = delay >> 45 ? QS_DELAYS - 1 : qs_delay_bucket(delay);
+
+	s->delay[k]++;
+	return 0;
+}
+
+QS_INLINE void qs_delay(qs_stream_t *s, __u64 delay)
+{
+	s->delay_last = delay;
+	s->delay_sum += delay;
+	if (delay > s->delay_max)
+		s->delay_max = delay;
+	if (delay >= QS_DELAY_MIN)
+		qs_delay_count(s, delay);
+}
+
+/* ---- the ring */
+
+/* The entry is there before its number is. */
+QS_FN int qs_tell(qs_core_t *c, __u32 ring, __u32 kind, __u32 cookie,
+		  __u64 value)
+{
+	qs_ring_t *r = qs_ring(c, ring - 1);
+	__u32 at = r->put;
+	qs_fate_t *f = &r->fate[at % QOS_FATES];
+
+	if (at - QS_READ(r->taken) >= QOS_FATES) {
+		r->lost++;
+		return 0;
+	}
+	f->kind = kind;
+	f->cookie = cookie;
+	f->value = value;
+	QS_ADD_ORDERED(&r->put, 1);
+	return 1;
+}
+
+/* What became of a packet that is a message, or its last part. */
+QS_INLINE void qs_fate(qs_core_t *c, const qs_stream_t *s, __u32 kind,
+		       __u32 flags, __u32 cookie, __u64 waited)
+{
+	__u32 ring = QS_READ(s->ring);
+
+	if (ring && (flags & (QS_TX_COOKIE | QS_CBF_MORE)) == QS_TX_COOKIE)
+		qs_tell(c, ring, kind, cookie, waited);
+}
+
+/* The same of a unit's packets from `slot` on; now is 0 in a reset. */
+QS_FN int qs_fate_chain(qs_core_t *c, const qs_stream_t *s, __u32 kind,
+			__u32 slot, __u64 now)
+{
+	qs_slot_t *p;
+
+	while (slot != QS_NIL && qs_can_loop) {
+		p = qs_slot(c, slot);
+		qs_fate(c, s, kind, p->flags, p->cookie,
+			now ? now - p->arrival : 0);
+		slot = p->next;
+	}
+	return 0;
+}
+
+/* ---- events */
+
+QS_INLINE void qs_watch_queue(qs_core_t *c, qs_stream_t *s, __u32 ring)
+{
+	if (s->told & QOS_WATCH_CONGESTION) {
+		if (s->packets > s->watch_low)
+			return;
+		s->told &= ~QOS_WATCH_CONGESTION;
+		qs_tell(c, ring, QOS_EVENT_UNCONGESTED, 0, s->packets);
+	} else if (s->packets >= s->watch_high) {
+		s->told |= QOS_WATCH_CONGESTION;
+		qs_tell(c, ring, QOS_EVENT_CONGESTED, 0, s->packets);
+	}
+}
+
+/* What the device did not use of its rate in the last 100 ms or more. */
+QS_INLINE void qs_watch_rate(qs_core_t *c, qs_stream_t *s, __u32 ring,
+			     __u64 now)
+{
+	__u64 sent = c->sent_bytes - s->spare_bytes, spare = 0, used;
+
+	if (now - s->spare_at < QS_RATE_NS)
+		return;
+	used = sent * 8 * 1000 / ((now - s->spare_at) / 1000000);
+	if (c->rate > used)
+		spare = c->rate - used;
+	if (spare <= s->watch_rate) {
+		s->told &= ~QOS_WATCH_RATE;
+	} else if (!(s->told & QOS_WATCH_RATE) && s->spare_at) {
+		s->told |= QOS_WATCH_RATE;
+		qs_tell(c, ring, QOS_EVENT_RATE, 0, spare);
+	}
+	s->spare_at = now;
+	s->spare_bytes = c->sent_bytes;
+}
+
+/*
+ * A packet of the stream left, or was given up: the only times at which a
+ * waiting program is woken, so the only ones at which there is news.
+ */
+QS_FN int qs_watch(qs_core_t *c, qs_stream_t *s, __u64 now)
+{
+	__u32 ring = QS_READ(s->ring);
+
+	if (!ring)
+		return 0;
+	if (s->watch_events & QOS_WATCH_CONGESTION)
+		qs_watch_queue(c, s, ring);
+	if (s->watch_events & QOS_WATCH_RATE)
+		qs_watch_rate(c, s, ring, now);
+	return 0;
+}
+
+/* The stream had so many violations before. */
+QS_INLINE void qs_violated(qs_core_t *c, qs_stream_t *s, __u64 before)
+{
+	__u32 ring = QS_READ(s->ring);
+
+	if (s->violations == before)
+		return;
+	c->violations += s->violations - before;
+	if (ring && (s->watch_events & QOS_WATCH_VIOLATION))
+		qs_tell(c, ring, QOS_EVENT_VIOLATION, 0, s->violations);
+}
+
+#endif

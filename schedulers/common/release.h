@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
+/*
+ * When a stream's first unit is released and due, and which heap holds the
+ * stream meanwhile.
+ */
+#ifndef QS_COMMON_RELEASE_H
+#define QS_COMMON_RELEASE_H
+
+#include "heap.h"
+#include "life.h"
+#include "queue.h"
+
+#define QS_NSEC_PER_SEC 1000000000ull
+#define QS_NSEC_PER_USEC 1000ull
+
+/* ---- release and deadline of the first unit */
+
+QS_INLINE __u64 qs_period(const qs_stream_t *s)
+{
+	return s->now.ipg * QS_NSEC_PER_USEC;
+}
+
+QS_INLINE int qs_unit_droppable(const qs_stream_t *s, const qs_slot_t *head)
+{
+	return !((s->now.flags & QS_STREAM_NON_DROPPABLE) ||
+		 (head->flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE)));
+}
+
+/* The deadline and the order of the first unit, released at s->release. */
+QS_INLINE void qs_stream_deadline(qs_stream_t *s, const qs_slot_t *head)
+{
+	__u64 own = head->deadline, period = qs_period(s);
+
+	if (own > head->arrival + QS_TX_HORIZON_NS)
+		own = head->arrival + QS_TX_HORIZON_NS;
+	if (own)
+		s->deadline = own;
+	else
+		s->deadline = s->release + (period ? period : QS_TX_HORIZON_NS);
+	s->order = head->order;
+}
+
+/* May this late unit be left as it is, because its miss was counted? */
+QS_INLINE int qs_unit_missed_for_good(const qs_stream_t *s,
+				      const qs_slot_t *head)
+{
+	return head->late && (head->deadline || !s->now.ipg);
+}
+
+/* Which heap is the stream's, once its first unit is released? */
+QS_INLINE __u32 qs_heap_released(qs_core_t *c, const qs_stream_t *s)
+{
+	if (SCHED_TIMED && sched_spare(s) &&
+	    !qs_unit_missed_for_good(s, qs_slot(c, s->head)))
+		return QS_HEAP_SPARE;
+	return QS_HEAP_READY;
+}
+
+/* What the stream's place depends on has changed, or even its heap. */
+QS_FN int qs_stream_move(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 h = s->heap;
+
+	if (SCHED_TIMED && (h == QS_HEAP_READY || h == QS_HEAP_SPARE))
+		h = qs_heap_released(c, s);
+	if (h == s->heap)
+		return qs_heap_move(c, i);
+	qs_heap_del(c, i);
+	qs_heap_add(c, h, i);
+	return 0;
+}
+
+/* Since the last period ended, whole ones may have gone by without a unit. */
+QS_INLINE void qs_stream_idle(qs_core_t *c, qs_stream_t *s, __u64 arrival)
+{
+	__u64 violations, n;
+
+	if (!SCHED_TIMED || !s->now.ipg || !s->period_next ||
+	    arrival <= s->period_next)
+		return;
+	violations = s->violations;
+	n = (arrival - s->period_next) / qs_period(s);
+	sched_idle(s, n);
+	s->period_next += n * qs_period(s); /* they are counted once */
+	qs_violated(c, s, violations);
+}
+
+QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	qs_slot_t *head;
+	__u32 h;
+
+	if (s->head == QS_NIL)
+		return 0;
+	head = qs_slot(c, s->head);
+	if (s->head == s->open) { /* its end may never come */
+		s->release = head->arrival + QS_FRAME_NS;
+		s->order = c->order++; /* first come, first ended */
+		qs_heap_add(c, QS_HEAP_WAIT, i);
+		return 0;
+	}
+	if (!qs_stream_adopt(s))
+		qs_stream_idle(c, s, head->arrival);
+	s->release = head->arrival;
+	if (s->now.ipg && s->period_next > s->release)
+		s->release = s->period_next;
+	qs_stream_deadline(s, head);
+	h = qs_heap_released(c, s);
+	if (s->release > now)
+		h = s->now.flags & QS_STREAM_WORK_CONSERVING ? QS_HEAP_AHEAD :
+							       QS_HEAP_WAIT;
+	qs_heap_add(c, h, i);
+	return 0;
+}
+
+/* The unit left or was dropped: the next one's period begins at its end. */
+QS_INLINE void qs_period_over(qs_stream_t *s)
+{
+	s->period_next = s->release + qs_period(s);
+}
+
+/* The last unit, which was still being built, ends here. */
+QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 head = s->head;
+
+	if (s->open == QS_NIL)
+		return;
+	if (head == s->open)
+		qs_heap_del(c, i);
+	qs_unit_end(c, s, now);
+	if (s->head != s->tail)
+		qs_unit_sort(c, s);
+	if (s->heap == QS_NIL) {
+		if (c->current != i)
+			qs_stream_schedule(c, i, now);
+	} else if (s->head != head) { /* the same period, another unit's */
+		qs_stream_deadline(s, qs_slot(c, s->head));
+		qs_stream_move(c, i);
+	}
+}
+
+QS_FN int qs_unit_end_open(qs_core_t *c, __u32 i, __u64 now)
+{
+	qs_unit_finish(c, i, now);
+	return 0;
+}
+
+/* Ends the frames of sockets that were closed. */
+QS_FN int qs_end_closed(qs_core_t *c, __u64 now)
+{
+	__u32 i = __sync_lock_test_and_set(&c->closed, QS_NIL);
+	qs_stream_t *s;
+	__u32 next;
+
+	while (i != QS_NIL && qs_can_loop) {
+		s = qs_stream(c, i);
+		next = s->next_closed;
+		__sync_lock_test_and_set(&s->closed, 0);
+		if (s->packets && QS_LIFE_REFS(QS_READ(s->life)) == 1) {
+			s->framed = 0;
+			qs_unit_finish(c, i, now);
+		}
+		i = next;
+	}
+	return 0;
+}
+
+QS_FN int qs_release(qs_core_t *c, __u32 h, __u64 now)
+{
+	qs_stream_t *s;
+	__u32 i;
+
+	while (qs_can_loop) {
+		i = qs_heap_top(c, h);
+		if (i == QS_NIL)
+			break;
+		s = qs_stream(c, i);
+		if (s->release > now)
+			break;
+		qs_heap_del(c, i);
+		if (s->head != s->open) {
+			qs_heap_add(c, qs_heap_released(c, s), i);
+			continue;
+		}
+		s->framed = 0;
+		qs_unit_end(c, s, now);
+		qs_stream_schedule(c, i, now);
+	}
+	return 0;
+}
+
+#endif

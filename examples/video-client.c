@@ -8,20 +8,9 @@
  * longer a large frame takes on the line than a small one. delay_ms runs from
  * the sending of a frame to its end and needs both hosts to have one clock.
  */
-#include <argp.h>
-#include <errno.h>
-#include <error.h>
-#include <netdb.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "video.h"
-
-#define START_S 30 /* how long to wait for the first frame */
-#define GRACE_S 3 /* how long a late frame or the end mark may take */
 
 struct options {
 	const char *host, *port;
@@ -51,14 +40,6 @@ struct client {
 	unsigned int live_frames;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
-
 static const struct argp_option argp_options[] = {
 	{ "seconds", 's', "N", 0, "length of the stream (60)", 0 },
 	{ "bin", 'i', "N", 0, "seconds of each frame rate (5)", 0 },
@@ -68,28 +49,16 @@ static const struct argp_option argp_options[] = {
 	{ 0 },
 };
 
-static unsigned int seconds_of(const char *text, struct argp_state *state)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || value < 1 || value > 86400)
-		argp_error(state, "%s is not a number of seconds", text);
-	return (unsigned int)value;
-}
-
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct options *options = state->input;
 
 	switch (key) {
 	case 's':
-		options->seconds = seconds_of(argument, state);
+		options->seconds = number_of(argument, 1, 86400, state);
 		return 0;
 	case 'i':
-		options->bin = seconds_of(argument, state);
+		options->bin = number_of(argument, 1, 86400, state);
 		return 0;
 	case 'o':
 		options->output = argument;
@@ -101,58 +70,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		options->live = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num > 1)
-			return ARGP_ERR_UNKNOWN;
-		*(state->arg_num ? &options->port : &options->host) = argument;
-		return 0;
+		return parse_address(&options->host, &options->port, argument,
+				     state);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static void open_socket(struct client *client)
-{
-	const struct addrinfo hints = {
-		.ai_flags = AI_PASSIVE,
-		.ai_socktype = SOCK_DGRAM,
-	};
-	const struct options *options = &client->options;
-	const int on = 1, room = 4 << 20;
-	struct addrinfo *found;
-	int code;
-
-	code = getaddrinfo(options->host, options->port, &hints, &found);
-	if (code)
-		error(1, 0, "%s port %s: %s", options->host, options->port,
-		      gai_strerror(code));
-	client->fd = socket(found->ai_family, SOCK_DGRAM, 0);
-	if (client->fd < 0)
-		error(1, errno, "socket");
-	/* A loss is to be the network's; a smaller buffer is no error. */
-	setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (setsockopt(client->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)))
-		error(1, errno, "SO_TIMESTAMPNS");
-	if (bind(client->fd, found->ai_addr, found->ai_addrlen))
-		error(1, errno, "bind to %s port %s", options->host,
-		      options->port);
-	freeaddrinfo(found);
-}
-
-/* The kernel's time of arrival: waking up late is not the network's doing. */
-static uint64_t arrival_of(struct msghdr *message)
-{
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(message);
-	struct timespec time;
-
-	for (; cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET ||
-		    cmsg->cmsg_type != SCM_TIMESTAMPNS)
-			continue;
-		memcpy(&time, CMSG_DATA(cmsg), sizeof(time));
-		return (uint64_t)time.tv_sec * NS_PER_S +
-		       (uint64_t)time.tv_nsec;
-	}
-	return video_clock(CLOCK_REALTIME);
 }
 
 static struct frame *frame_of(struct client *client, uint32_t number)
@@ -241,34 +163,25 @@ static void take_datagram(struct client *client, const void *data,
 	take_part(client, &head, now);
 }
 
-static void receive_datagram(struct client *client)
+static void receive_one(struct client *client)
 {
 	static uint8_t data[65536];
-	char control[CMSG_SPACE(sizeof(struct timespec))];
-	struct iovec part = { data, sizeof(data) };
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t length = recvmsg(client->fd, &message, MSG_DONTWAIT);
+	uint64_t arrival;
+	ssize_t length = receive_datagram(client->fd, CLOCK_REALTIME, data,
+					  sizeof(data), &arrival);
 
 	if (length >= 0)
-		take_datagram(client, data, (size_t)length,
-			      arrival_of(&message));
-	else if (errno != EAGAIN && errno != EINTR)
-		error(1, errno, "recvmsg");
+		take_datagram(client, data, (size_t)length, arrival);
 }
 
 static void receive(struct client *client)
 {
-	const uint64_t begin = video_clock(CLOCK_REALTIME);
+	const uint64_t begin = clock_ns(CLOCK_REALTIME);
 	struct pollfd ready = { .fd = client->fd, .events = POLLIN };
 	uint64_t end, now;
 
 	while (!client->ended && !stopped) {
-		now = video_clock(CLOCK_REALTIME);
+		now = clock_ns(CLOCK_REALTIME);
 		end = begin + START_S * NS_PER_S;
 		if (client->start)
 			end = client->start +
@@ -278,10 +191,10 @@ static void receive(struct client *client)
 		if (client->start && client->options.live)
 			print_live(client, now);
 		if (poll(&ready, 1, 100) > 0)
-			receive_datagram(client);
+			receive_one(client);
 	}
 	if (client->start && client->options.live)
-		print_live(client, video_clock(CLOCK_REALTIME));
+		print_live(client, clock_ns(CLOCK_REALTIME));
 	if (!client->start)
 		error(1, 0, "no frame came to %s port %s",
 		      client->options.host ? client->options.host : "any",
@@ -332,28 +245,6 @@ static json_object *fps_bins(const struct client *client)
 	return result;
 }
 
-static int compare(const void *left, const void *right)
-{
-	const uint64_t a = *(const uint64_t *)left;
-	const uint64_t b = *(const uint64_t *)right;
-
-	return (a > b) - (a < b);
-}
-
-static json_object *spread_of(uint64_t *values, size_t count)
-{
-	json_object *result = json_object_new_object();
-
-	if (!count)
-		return result;
-	qsort(values, count, sizeof(*values), compare);
-	json_object_object_add(result, "p50", video_ms(values[count / 2]));
-	json_object_object_add(result, "p99",
-			       video_ms(values[(count * 99 - 1) / 100]));
-	json_object_object_add(result, "max", video_ms(values[count - 1]));
-	return result;
-}
-
 /* Which time between complete frames, or within one, is wanted. */
 enum interval {
 	GAP,
@@ -395,7 +286,7 @@ static json_object *intervals(const struct client *client, enum interval which)
 			values[count++] = interval_of(frame, before, which);
 		before = frame;
 	}
-	result = spread_of(values, count);
+	result = json_spread(values, count);
 	free(values);
 	return result;
 }
@@ -446,10 +337,8 @@ static json_object *result_of(const struct client *client)
 /* Times in s since the first datagram, or - where there is none. */
 static void write_trace(const struct client *client)
 {
-	FILE *file = fopen(client->options.trace, "w");
+	FILE *file = create_file(client->options.trace);
 
-	if (!file)
-		error(1, errno, "%s", client->options.trace);
 	fputs("# frame type parts missing first last delay_ms\n", file);
 	for (uint32_t i = 0; i < client->count; i++) {
 		const struct frame *frame = &client->frames[i];
@@ -464,8 +353,7 @@ static void write_trace(const struct client *client)
 			(double)(frame->last - client->start) / NS_PER_S,
 			(double)interval_of(frame, NULL, DELAY) / NS_PER_MS);
 	}
-	if (fclose(file))
-		error(1, errno, "%s", client->options.trace);
+	close_file(file, client->options.trace);
 }
 
 int main(int argc, char **argv)
@@ -479,18 +367,12 @@ int main(int argc, char **argv)
 	struct client client = {
 		.options = { .port = VIDEO_PORT, .seconds = 60, .bin = 5 },
 	};
-	const struct sigaction action = { .sa_handler = stop };
-	json_object *result;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &client.options);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	open_socket(&client);
+	stop_by_signal();
+	client.fd = open_receiver(client.options.host, client.options.port);
 	receive(&client);
-	result = result_of(&client);
-	if (!video_write_result(client.options.output, result))
-		error(1, 0, "the result: %s", json_util_get_last_err());
-	json_object_put(result);
+	write_result(client.options.output, result_of(&client));
 	if (client.options.trace)
 		write_trace(&client);
 	free(client.frames);

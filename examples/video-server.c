@@ -5,13 +5,6 @@
  * is due every 1/fps s, two B or P frames in nine may be lost, an I frame never.
  * Without, it is what most programs are.
  */
-#include <argp.h>
-#include <errno.h>
-#include <error.h>
-#include <netdb.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <qsockets.h>
 
 #include "video.h"
@@ -46,21 +39,6 @@ struct server {
 	struct qos_info info;
 	uint8_t buffer[65536];
 };
-
-static unsigned int number_of(const char *text, unsigned int least,
-			      unsigned int most, struct argp_state *state)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 0);
-	if (errno || end == text || *end || text[0] == '-' || value < least ||
-	    value > most)
-		argp_error(state, "%s is not a number from %u to %u", text,
-			   least, most);
-	return (unsigned int)value;
-}
 
 static void parse_weights(struct options *options, const char *text,
 			  struct argp_state *state)
@@ -123,26 +101,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		options->output = argument;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num > 1)
-			return ARGP_ERR_UNKNOWN;
-		*(state->arg_num ? &options->port : &options->host) = argument;
-		return 0;
+		return parse_address(&options->host, &options->port, argument,
+				     state);
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "to whom? give a HOST");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* splitmix64: the same sizes everywhere for one seed. Returns [0, 1). */
-static double next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
 /* 0, 1 or 2 for I, P or B. */
@@ -187,15 +153,9 @@ static int open_managed(const struct options *options, int family)
 
 static void open_socket(struct server *server)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
 	const struct options *options = &server->options;
-	struct addrinfo *found;
-	int code;
+	struct addrinfo *found = resolve(options->host, options->port, 0);
 
-	code = getaddrinfo(options->host, options->port, &hints, &found);
-	if (code)
-		error(1, 0, "%s port %s: %s", options->host, options->port,
-		      gai_strerror(code));
 	memcpy(&server->to, found->ai_addr, found->ai_addrlen);
 	server->tolen = found->ai_addrlen;
 	if (options->device)
@@ -239,7 +199,7 @@ static void send_frame(struct server *server, uint32_t frame)
 		.frame = htobe32(frame),
 		.fps = htobe16((uint16_t)server->options.fps),
 		.type = (uint8_t)pattern[frame % GROUP],
-		.sent = htobe64(video_clock(CLOCK_REALTIME)),
+		.sent = htobe64(clock_ns(CLOCK_REALTIME)),
 	};
 	uint16_t parts = (uint16_t)((left + body - 1) / body);
 
@@ -260,19 +220,6 @@ static void send_frame(struct server *server, uint32_t frame)
 		left -= length;
 	}
 	server->sent.frames[kind]++;
-}
-
-/* Sleeps until `when`; returns how late it is then. */
-static uint64_t sleep_until(uint64_t when)
-{
-	const struct timespec at = {
-		.tv_sec = (time_t)(when / NS_PER_S),
-		.tv_nsec = (long)(when % NS_PER_S),
-	};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL))
-		;
-	return video_clock(CLOCK_MONOTONIC) - when;
 }
 
 /* Three times, for it may be lost like anything else. */
@@ -301,7 +248,7 @@ static void send_end(struct server *server, uint64_t when)
 static void stream(struct server *server)
 {
 	const struct options *options = &server->options;
-	const uint64_t start = video_clock(CLOCK_MONOTONIC);
+	const uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	const uint32_t frames = options->fps * options->seconds;
 	uint64_t late;
 
@@ -317,43 +264,24 @@ static void stream(struct server *server)
 		error(1, errno, "qinfo: %s", qsock_errmsg());
 }
 
-static void add(json_object *object, const char *name, uint64_t value)
-{
-	json_object_object_add(object, name, json_object_new_uint64(value));
-}
-
-/* What the scheduler says of the stream; units include the three end marks. */
-static json_object *stream_result(const struct qos_info *info)
-{
-	json_object *result = json_object_new_object();
-
-	add(result, "sent_units", info->sent_units);
-	add(result, "late_units", info->late_units);
-	add(result, "dropped_late", info->dropped_late);
-	add(result, "dropped_frame", info->dropped_frame);
-	add(result, "dropped_overflow", info->dropped_overflow);
-	add(result, "violations", info->violations);
-	return result;
-}
-
 static json_object *result_of(const struct server *server)
 {
 	const struct sent *sent = &server->sent;
 	json_object *result = json_object_new_object();
 
-	add(result, "frames_sent",
-	    sent->frames[0] + sent->frames[1] + sent->frames[2]);
-	add(result, "i_frames_sent", sent->frames[0]);
-	add(result, "p_frames_sent", sent->frames[1]);
-	add(result, "b_frames_sent", sent->frames[2]);
-	add(result, "datagrams_sent", sent->datagrams);
-	add(result, "datagrams_refused", sent->refused);
-	add(result, "bytes_sent", sent->bytes);
+	json_add(result, "frames_sent",
+		 sent->frames[0] + sent->frames[1] + sent->frames[2]);
+	json_add(result, "i_frames_sent", sent->frames[0]);
+	json_add(result, "p_frames_sent", sent->frames[1]);
+	json_add(result, "b_frames_sent", sent->frames[2]);
+	json_add(result, "datagrams_sent", sent->datagrams);
+	json_add(result, "datagrams_refused", sent->refused);
+	json_add(result, "bytes_sent", sent->bytes);
 	json_object_object_add(result, "pacing_late_max_ms",
-			       video_ms(sent->latest));
+			       json_ms(sent->latest));
 	if (server->options.device)
 		json_object_object_add(result, "stream",
-				       stream_result(&server->info));
+				       json_stream(&server->info));
 	return result;
 }
 
@@ -396,17 +324,13 @@ int main(int argc, char **argv)
 			     .weights = { 5, 3, 1.2 },
 			     .seed = 1 },
 	};
-	json_object *result;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &server.options);
 	check_sizes(&server.options);
 	server.random = server.options.seed;
 	open_socket(&server);
 	stream(&server);
-	result = result_of(&server);
-	if (!video_write_result(server.options.output, result))
-		error(1, 0, "the result: %s", json_util_get_last_err());
-	json_object_put(result);
+	write_result(server.options.output, result_of(&server));
 	qclose(server.fd);
 	return 0;
 }

@@ -1,38 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The figures of scripts/demo.
+"""The paper's Figure 4 from the runs of scripts/demo.
 
-fig4.py run DIR    one run's JSON on standard output, from what the run left in DIR
-fig4.py table DIR RATE TRANSFERS STARTS
-                   DIR/managed.json and DIR/unmanaged.json become DIR/fig4.json and
-                   DIR/fig4.dat (for fig4.gp), and a table on standard output;
-                   the other arguments say how the runs were made
+fig4.py DIR RATE TRANSFERS STARTS
+    DIR/managed.json and DIR/unmanaged.json become DIR/fig4.json and
+    DIR/fig4.dat (for fig4.gp), and a table on standard output; the other
+    arguments say how the runs were made
 """
 import json
 import pathlib
 import sys
 
+sys.dont_write_bytecode = True
+from runs import BIN, print_commands, read_json  # noqa: E402
+
 WIDTH = 24
-BIN = 5
-
-
-def read_json(path):
-    return json.loads(path.read_text())
-
-
-def run(folder):
-    """What the client and the server counted, and how they were run."""
-    lines = (folder / "commands").read_text().replace(f"{folder}/", "")
-    result = {
-        "kernel": (folder / "kernel").read_text().strip(),
-        "commands": lines.splitlines(),
-    }
-    result |= read_json(folder / "server")
-    result |= read_json(folder / "client")
-    sizes = (folder / "transfers").read_text().split()
-    result["transfers"] = len(sizes)
-    result["transferred_bytes"] = sum(map(int, sizes))
-    print(json.dumps(result, indent=2))
 
 
 def bar(fps, full=20.0):
@@ -67,12 +49,6 @@ def print_table(managed, unmanaged, starts):
         print(f"{name:22}{value(managed):>26}{value(unmanaged):>26}")
 
 
-def print_commands(name, result):
-    print(f"\n{name}, Linux {result['kernel']}:")
-    for line in result["commands"]:
-        print(f"  {line}")
-
-
 def table(folder, rate, transfers, starts):
     runs = {name: read_json(folder / f"{name}.json")
             for name in ("managed", "unmanaged")}
@@ -91,13 +67,9 @@ def table(folder, rate, transfers, starts):
 
 
 def main():
-    mode, *arguments = sys.argv[1:] or [""]
-    if mode == "run" and len(arguments) == 1:
-        run(pathlib.Path(arguments[0]))
-    elif mode == "table" and len(arguments) == 4:
-        table(pathlib.Path(arguments[0]), *arguments[1:])
-    else:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
+    table(pathlib.Path(sys.argv[1]), *sys.argv[2:])
 
 
 main()

@@ -1,0 +1,212 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# An experiment: runs over the network of scripts/netlab, each in a kernel that
+# has BPF qdiscs, through FTP transfers that join on the way. A script that
+# sources this sets
+#
+#	SELF       its own path in the tree; "$SELF run NAME" makes one run here
+#	OUTPUT     the folder below build/ for what a run leaves
+#	LENGTH     the seconds of a run
+#	STARTS     the seconds at which transfers join, each time TRANSFERS
+#	RATE       of the sender's link
+#	UNIT       of the number that a run tells every second
+
+# shellcheck source=scripts/lib.sh
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+# shellcheck source=scripts/netlab
+. "${BASH_SOURCE[0]%/*}/netlab"
+
+# The runs being made: a name for each process.
+declare -A RUNS=()
+
+# --- one run, in the kernel that has to do it ----------------------------------
+
+# run_begin NAME: makes the lab, which goes when the script ends.
+run_begin()
+{
+	RUN=$1
+	trap run_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	netlab_up
+}
+
+# Runs on every way out, by the trap.
+# shellcheck disable=SC2317
+run_cleanup()
+{
+	if [ -n "${NETLAB_SENDER:-}" ] && [ -e "/run/netns/$NETLAB_SENDER" ]; then
+		netlab_in_sender build/cli/qsock fini "$NETLAB_DEV" >/dev/null 2>&1 || true
+	fi
+	netlab_down
+}
+
+# run_in HOST COMMAND...: runs it there, and remembers the line for the report.
+run_in()
+{
+	local host=$1
+
+	shift
+	echo "$host# $*" >>"$NETLAB_DIR/commands"
+	"netlab_in_$host" "$@"
+}
+
+# The sender's link by us.
+run_managed_link()
+{
+	run_in sender build/cli/qsock init "$NETLAB_DEV" dwcs rate "$RATE" ||
+		die 1 "the device could not be given to QSockets: qsock says why above"
+}
+
+# The sender's link without us: tc-tbf(8) asks for 10 kB of burst at 10 Mbit/s;
+# 50 ms of queue is what its examples and many a modem have.
+run_unmanaged_link()
+{
+	run_in sender tc qdisc add dev "$NETLAB_DEV" root tbf rate "$RATE" burst 10kb latency 50ms ||
+		die 1 "tc could not shape the link: the kernel needs CONFIG_NET_SCH_TBF"
+}
+
+# run_until_bound PORT: until the receiver listens there.
+run_until_bound()
+{
+	local tries=0
+
+	until netlab_in_receiver ss -uln | grep -q ":$1 "; do
+		sleep 0.05
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || die 1 "nobody listens at port $1"
+	done
+}
+
+# The transfers outlast the stream by a little.
+run_prepare_transfers()
+{
+	local at
+
+	netlab_ftp_start
+	for at in $STARTS; do
+		mkfifo "$NETLAB_DIR/at.$at"
+		netlab_ftp_transfers "$TRANSFERS" $((LENGTH - at + 1)) "$NETLAB_DIR/at.$at"
+	done
+	echo "receiver# curl -o /dev/null ftp://$NETLAB_SENDER4/big" \
+		"# $TRANSFERS each at ${STARTS/ / s and } s" >>"$NETLAB_DIR/commands"
+}
+
+# Passes on what the receiver says of each second, and starts the transfers by the
+# stream's own clock.
+run_follow()
+{
+	local second value
+
+	while read -r second value; do
+		echo "$RUN $second $value"
+		[ ! -p "$NETLAB_DIR/at.$second" ] || : >"$NETLAB_DIR/at.$second"
+	done
+}
+
+# --- all runs ------------------------------------------------------------------
+
+# The kernel's own word, not its version.
+has_bpf_qdisc() { grep -qs bpf_qdisc_skb_drop /sys/kernel/btf/vmlinux; }
+
+# Sends what a run prints to the progress line.
+start_here() { "$SELF" run "$1" >&3 2>&1 & }
+start_in_guest() { scripts/vm --kernel 7.3 --icount --timeout 300 -- "$SELF" run "$1" >&3 & }
+
+# Until the next of the runs ends, well or not.
+wait_for_run()
+{
+	local process='' status=0 name
+
+	wait -n -p process "${!RUNS[@]}" || status=$?
+	name=${RUNS[$process]}
+	unset "RUNS[$process]"
+	[ "$status" = 0 ] || die 1 "the $name run failed with status $status, as said above"
+}
+
+# make_runs NAME...: here, one after the other; or, where this kernel cannot, in a
+# guest for each, as many at once as there are CPUs. The guests' clocks count
+# instructions, so that none feels another or how busy this machine is.
+make_runs()
+{
+	local name start=start_here at_once=1
+
+	if ! has_bpf_qdisc; then
+		echo "This kernel ($(uname -r)) has no BPF qdiscs: Debian's 7.3 runs in a guest."
+		start=start_in_guest
+		at_once=$(nproc)
+	fi
+	trap stop_runs EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	exec 3> >(show_progress "$@")
+	PROGRESS=$!
+	for name in "$@"; do
+		[ ${#RUNS[@]} -lt "$at_once" ] || wait_for_run
+		"$start" "$name"
+		RUNS[$!]=$name
+	done
+	while [ ${#RUNS[@]} -gt 0 ]; do
+		wait_for_run
+	done
+	exec 3>&-
+	wait "$PROGRESS" || true
+}
+
+# Runs on every way out, by the trap.
+# shellcheck disable=SC2317
+stop_runs()
+{
+	local process
+
+	trap '' INT TERM HUP
+	for process in "${!RUNS[@]}"; do
+		kill "$process" 2>/dev/null || true
+		wait "$process" 2>/dev/null || true
+	done
+	exec 3>&-
+	wait
+}
+
+# show_progress NAME...: reads the lines of all runs. A terminal has one line that
+# changes, a file one for every five seconds. What is not progress is a complaint
+# and is passed on.
+show_progress()
+{
+	local name second value rest terminal=''
+	local -A last=()
+
+	trap '' INT
+	[ ! -t 1 ] || terminal=yes
+	while read -r name second value rest; do
+		if [[ " $* " != *" $name "* ]]; then
+			printf '%s%s\n' "${terminal:+$'\n'}" "$name $second $value $rest" >&2
+			continue
+		fi
+		last[$name]=$value
+		if [ -n "$terminal" ]; then
+			printf '\r  second %3d of %d' "$second" "$LENGTH"
+			for name in "$@"; do
+				printf '   %s %3s %s' "$name" "${last[$name]:----}" "$UNIT"
+			done
+			printf ' '
+		elif [ $((second % 5)) = 0 ]; then
+			printf '  %-9s  second %2d of %d  %3s %s\n' "$name" "$second" "$LENGTH" "$value" "$UNIT"
+		fi
+	done
+	[ -z "$terminal" ] || printf '\n'
+}
+
+# need_for_runs PROGRAM...: these and what this file uses are there.
+need_for_runs()
+{
+	local file tool
+
+	for file in cli/qsock lib/libqsockets.so "$@"; do
+		[ -e "build/$file" ] || die 1 "build/$file is missing: run make"
+	done
+	for tool in ip tc ss nsenter chrt vsftpd curl gnuplot python3; do
+		command -v "$tool" >/dev/null || die 1 "$tool is missing: run scripts/setup demo"
+	done
+	[ "$(id -u)" = 0 ] || die 1 "this makes network namespaces: run it as root"
+}

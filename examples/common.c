@@ -67,8 +67,8 @@ unsigned int number_of(const char *text, unsigned int least, unsigned int most,
 	return (unsigned int)value;
 }
 
-error_t parse_address(const char **host, const char **port, char *argument,
-		      struct argp_state *state)
+error_t parse_address(const char **host, const char **port,
+		      const char *argument, struct argp_state *state)
 {
 	if (state->arg_num > 1)
 		return ARGP_ERR_UNKNOWN;

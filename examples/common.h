@@ -39,8 +39,8 @@ unsigned int number_of(const char *text, unsigned int least, unsigned int most,
 		       struct argp_state *state);
 
 /* The first two arguments are a HOST and a PORT. */
-error_t parse_address(const char **host, const char **port, char *argument,
-		      struct argp_state *state);
+error_t parse_address(const char **host, const char **port,
+		      const char *argument, struct argp_state *state);
 
 /* A UDP address; `flags` as for getaddrinfo(). The caller frees it. */
 struct addrinfo *resolve(const char *host, const char *port, int flags);

@@ -21,10 +21,12 @@ static int usage(FILE *to)
 {
 	size_t i;
 
-	fputs("usage: qsim [-l LIMIT] SCHEDULER [FILE]\n\n"
+	fputs("usage: qsim [-i] [-l LIMIT] SCHEDULER [FILE]\n\n"
 	      "Runs a scheduler on the messages that FILE or the standard "
 	      "input "
 	      "describes, and\nprints what becomes of each.\n\n"
+	      "  -i, --info         print each stream's counters of qinfo(3), "
+	      "too\n"
 	      "  -l, --limit LIMIT  messages that one stream may queue; all "
 	      "unless given\n\n"
 	      "Schedulers:",
@@ -83,6 +85,7 @@ static int read_limit(const char *text, struct sim_options *options)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{ "info", no_argument, NULL, 'i' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -92,12 +95,14 @@ int main(int argc, char **argv)
 	int option, status;
 	FILE *in = stdin;
 
-	while ((option = getopt_long(argc, argv, "hl:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "hil:", longs, NULL)) != -1) {
 		if (option == 'h')
 			return usage(stdout), EXIT_SUCCESS;
-		if (option != 'l')
+		if (option == 'i')
+			options.info = 1;
+		else if (option != 'l')
 			return usage(stderr);
-		if (read_limit(optarg, &options))
+		else if (read_limit(optarg, &options))
 			return EXIT_FAILURE;
 	}
 	if (argc - optind < 1 || argc - optind > 2)

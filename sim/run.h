@@ -167,7 +167,20 @@ static void sim_say(struct sim *sim, __u64 at, __u32 i, __u32 seq,
 	fwrite_unlocked(p, 1, end - p, sim->out);
 }
 
-static void sim_totals(struct sim *sim)
+/* What qinfo() would say. */
+static void sim_info(struct sim *sim, __u32 i)
+{
+	const qs_stream_t *s = qs_stream(sim->core, i);
+
+	fprintf(sim->out,
+		"info %llu sent_units %llu late_units %llu dropped_late %llu "
+		"dropped_frame %llu dropped_overflow %llu violations %llu\n",
+		sim->trace->streams[i].id, s->sent_units, s->late_units,
+		s->dropped_late, s->dropped_frame, s->dropped_overflow,
+		s->violations);
+}
+
+static void sim_totals(struct sim *sim, const struct sim_options *options)
 {
 	struct sim_stream *s;
 	__u32 i;
@@ -180,6 +193,8 @@ static void sim_totals(struct sim *sim)
 			sim->trace->streams[i].id, s->sent, s->late, s->dropped,
 			qs_stream(sim->core, i)->violations);
 	}
+	for (i = 0; options->info && i < sim->trace->n_streams; i++)
+		sim_info(sim, i);
 }
 
 /* ---- what comes */
@@ -376,7 +391,7 @@ static int sim_run(struct trace *t, const struct sim_options *options,
 	if (!error)
 		error = sim_clock(&sim);
 	if (!error)
-		sim_totals(&sim);
+		sim_totals(&sim, options);
 	sim_free(&sim);
 	return error;
 }

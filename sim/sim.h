@@ -11,6 +11,7 @@
 
 struct sim_options {
 	__u32 limit; /* messages that one stream may queue */
+	int info; /* print what qinfo() would say, too */
 };
 
 struct sim_sched {

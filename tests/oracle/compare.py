@@ -44,8 +44,8 @@ class Tap:
         return self.failed > 0
 
 
-def qsim(scheduler, text, limit=None):
-    command = [QSIM] + (["-l", str(limit)] if limit else []) + [scheduler]
+def qsim(scheduler, text, limit=None, info=False):
+    command = [QSIM] + (["-l", str(limit)] if limit else []) + ["-i"] * info + [scheduler]
     done = subprocess.run(command, input=text.encode(), stdout=subprocess.PIPE, check=True)
     return done.stdout.decode().splitlines()
 

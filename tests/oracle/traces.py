@@ -9,6 +9,7 @@ import random
 RATE = 8_000_000  # bit/s: 1000 bytes take 1 ms
 SLOT = 1_000_000  # ns
 SIZE = 1000
+LIMIT = 64  # messages that a stream may queue, of a timed trace
 
 # What a trace is about; one may be about several.
 TOPICS = ("lossless", "lossy", "deadlines", "frames", "changes", "besteffort",
@@ -16,15 +17,18 @@ TOPICS = ("lossless", "lossy", "deadlines", "frames", "changes", "besteffort",
 
 
 class Trace:
+    slot = SLOT
+    timed = False  # by a clock that is not quite exact, so nothing is at once
+
     def __init__(self, seed):
         self.r = random.Random(seed)
         self.topics = {t for t in TOPICS if self.r.random() < 0.4}
-        self.even = self.r.random() < 0.5
+        self.even = self.r.random() < 0.5 and not self.timed
         self.edf = self.r.random() < 0.15
-        self.huge = self.r.random() < 0.1  # numbers as large as they may be
+        self.huge = self.r.random() < 0.1 and not self.timed  # numbers as large as they may be
         self.load = self.r.choice((50, 75, 100, 150, 250))  # percent
         self.limit = self.r.randint(1, 12) if "limit" in self.topics else None
-        self.lines = [f"device {RATE}"]
+        self.lines = [f"device {RATE * SLOT // self.slot}"]
         self.now = 0
         self.ids = []
         self.framed = set()
@@ -42,7 +46,7 @@ class Trace:
     def attributes(self):
         old = self.r.randint(0, 6)
         oln = self.r.randint(0, old)
-        ipg = self.r.randint(0 if self.coin(0.3) else 1, 8) * 1000
+        ipg = self.r.randint(0 if self.coin(0.3) else 1, 8) * self.slot // 1000
         if self.edf:
             return "0 0 0"
         if self.huge:
@@ -50,7 +54,7 @@ class Trace:
             oln = self.r.choice((0, old - 1, self.r.randint(0, old)))
             return f"{oln} {old} {self.r.randint(2**31, 2**32 - 1)}"
         if ipg and not self.even:
-            ipg += self.r.randint(0, 999)
+            ipg += self.r.randint(0, self.slot // 1000 - 1)
         return f"{oln} {old} {ipg}"
 
     def stream(self):
@@ -66,14 +70,14 @@ class Trace:
     def deadline(self):
         if not (self.edf or self.about("deadlines", 0.7)):
             return ""
-        step = SLOT if self.even else 1000
+        step = self.slot if self.even else 1000
         kind = self.r.randint(0, 9)
         if kind == 0:
-            when = max(1, self.now - self.r.randint(0, 5) * SLOT)
+            when = max(1, self.now - self.r.randint(0, 5) * self.slot)
         elif kind == 1:
             when = self.now + 3600 * 10**9
         else:
-            when = self.now + self.r.randint(0, 20 * SLOT // step) * step
+            when = self.now + self.r.randint(0, 20 * self.slot // step) * step
         return f" deadline={when}"
 
     def send(self, name):
@@ -94,18 +98,21 @@ class Trace:
                           f"{self.deadline()}{prio}{fixed}{mark}")
 
     def pause(self):
-        mean = SLOT * 100 // self.load
+        mean = self.slot * 100 // self.load
         if self.coin(0.4):
             gap = 0
         else:
             gap = self.r.randint(0, 10 * mean // 3)
         if self.about("gaps", 0.1):
-            gap += self.r.randint(5, 60) * SLOT
+            gap += self.r.randint(5, 60) * self.slot
         if self.huge and self.coin(0.5):
             gap += self.r.randint(0, 10 * 2**32 * 1000)
         if "frames" in self.topics and self.coin(0.01):
             gap += 10_000 * SLOT
-        self.now += gap // SLOT * SLOT if self.even else gap
+        self.now += gap // self.slot * self.slot if self.even else gap
+
+    def backlog(self):
+        return self.r.randint(0, 25)
 
     def write(self):
         for _ in range(self.r.randint(1, 6)):
@@ -113,7 +120,7 @@ class Trace:
         self.ids = list(dict.fromkeys(self.ids))
         for name in self.ids:
             if self.about("backlog", 0.6):
-                self.lines.append(f"backlog {name} {self.size()} {self.r.randint(0, 25)}")
+                self.lines.append(f"backlog {name} {self.size()} {self.backlog()}")
         for _ in range(self.r.randint(5, 70)):
             name = self.r.choice(self.ids)
             if self.about("changes", 0.1):
@@ -124,11 +131,66 @@ class Trace:
                 self.lines.append(f"backlog {name} {self.size()} {self.r.randint(0, 9)}")
             self.send(name)
             self.pause()
-        if self.coin(0.2):
-            self.lines.append(f"until {self.r.randint(0, self.now + 20 * SLOT)}")
+        if self.coin(0.2) and not self.timed:
+            self.lines.append(f"until {self.r.randint(0, self.now + 20 * self.slot)}")
 
     def text(self):
         return "\n".join(self.lines) + "\n"
+
+
+class TimedTrace(Trace):
+    """A trace for the kernel: slow, and of no more messages than a queue of
+    four times the limit holds."""
+    slot = 200 * SLOT
+    timed = True
+
+    def __init__(self, seed):
+        self.full = False
+        super().__init__(seed)
+        self.limit = LIMIT
+
+    def backlog(self):
+        """About "limit", one has about as many as may be queued."""
+        if "limit" in self.topics and not self.full:
+            self.full = True
+            return self.r.randint(LIMIT - 8, LIMIT + 8)
+        return self.r.randint(0, 12)
+
+
+def events(text):
+    """(time, words) of a trace's events, in order."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if words[0] == "at":
+            found.append((int(words[1]), words[2:]))
+        elif words[0] == "backlog":
+            found += [(0, ["send"] + words[1:3])] * int(words[3])
+    return sorted(found, key=lambda event: event[0])
+
+
+def shaken(text, seed, early, most):
+    """The same trace an hour later, as an inexact clock has it: the wire is
+    busy when it begins, and all things happen up to `most` ns late, those of
+    time 0 one after the other up to `early` ns early, in the same order."""
+    r = random.Random(seed)
+    begin = 3600 * 10**9
+    all_events = events(text)
+    at_once = sum(when == 0 for when, _ in all_events)
+    until, since = sorted((r.randint(0, early), r.randint(0, early)))
+    lines = [line for line in text.splitlines() if line.startswith(("device", "stream"))]
+    busy = SIZE * 8 * 10**9 // int(lines[0].split()[1])
+    lines.append(f"at {begin - busy + r.randint(0, most)} besteffort {SIZE}")
+    last = 0
+    for k, (when, words) in enumerate(all_events):
+        if when:
+            last = max(last, begin + when + r.randint(0, most))
+        else:
+            last = begin - since + (since - until) * k // at_once
+        words = [f"deadline={begin + int(word[9:])}" if word.startswith("deadline=") else word
+                 for word in words]
+        lines.append(" ".join(["at", str(last)] + words))
+    return "\n".join(lines) + "\n"
 
 
 def random_set(r, equal_periods):

@@ -8,6 +8,7 @@
  */
 #include "bpf/arena.bpf.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/attached.bpf.h"
 
 #include <qsockets/sched.h>
 
@@ -17,24 +18,6 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- a socket's stream */
-
-/* The socket's device while the attachment holds, else NULL. */
-static __always_inline struct qs_dev *attached_dev(const struct qs_sock *ss)
-{
-	struct qs_dev *dev;
-
-	if (!ss || !ss->dev)
-		return NULL;
-	dev = qs_dev(ss->dev);
-	if (!qs_dev_ready(dev) || dev->gen != ss->dev_gen)
-		return NULL;
-	return dev;
-}
-
-static __always_inline qs_stream_t *attached_stream(const struct qs_sock *ss)
-{
-	return qs_stream(qs_window(ss->dev), ss->stream);
-}
 
 static __always_inline void write_attr(qs_stream_t *s, const struct qs_attr *a)
 {

@@ -189,12 +189,6 @@ struct qs_dev {
 	__u32 burst, overhead; /* as asked for */
 	__u32 gso_max_size, gso_max_segs; /* the device's own, given back */
 	__u64 guarantee; /* bit/s of the rate that can be reserved */
-	/* under `lock`, by the manager: of the streams that have reserved */
-	__u64 reserved; /* bit/s */
-	__u64 periods,
-		squares; /* sums: all are equal if n squares = periods^2 */
-	__u32 reservations;
-	__u32 zero;
 };
 
 /* Keys of "qs_names" and "qs_ifs"; the values are __u32 indices of qs_devs. */

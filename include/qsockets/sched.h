@@ -116,6 +116,7 @@ struct qs_stream {
 	__u32 watch_events; /* QOS_WATCH_* */
 	__u32 watch_high, watch_low;
 	__u64 watch_rate;
+	/* what it has reserved, under qs_dev.lock; 0: nothing */
 	__u64 reserved; /* bit/s */
 	__u32 unit_bytes; /* declared by qreserve() */
 	/* on the list of closed streams: set by who puts it there, cleared in
@@ -203,6 +204,11 @@ struct qs_core {
 	__u64 slack; /* ns that a late timer may catch up */
 	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */
 	__u32 off_rings, n_rings;
+
+	/* under qs_dev.lock, by the manager: of the streams that reserve */
+	__u64 reservations; /* how many there are */
+	__u64 reserved; /* bit/s */
+	__u64 periods, squares; /* sums, us: see common/admit.h */
 
 	/* under qs_dev.lock */
 	__u32 free_stream;

@@ -39,6 +39,7 @@ static __noinline int release_stream(struct qs_sock *ss)
 	ss->dev = 0;
 	if (!dev)
 		return 0;
+	qs_stream_closed(c, i);
 	if (QS_LIFE_REFS(__sync_fetch_and_add(&qs_stream(c, i)->life, -1ull)) !=
 	    1)
 		return 0; /* packets are queued: the qdisc gives it back */
@@ -47,6 +48,8 @@ static __noinline int release_stream(struct qs_sock *ss)
 	bpf_spin_unlock(&dev->lock);
 	return 0;
 }
+
+#include "bpf/watch.bpf.h"
 
 /* ---- options */
 
@@ -162,6 +165,21 @@ static __noinline int detach(struct bpf_sockopt *ctx)
 	return release_stream(ss);
 }
 
+static __noinline int watch_option(struct bpf_sockopt *ctx)
+{
+	struct qos_watch *opt = ctx->optval, copy;
+	struct qs_sock *ss = NULL;
+
+	if (ctx->optlen != sizeof(*opt) || (void *)(opt + 1) > ctx->optval_end)
+		return -QS_EINVAL;
+	copy = *opt;
+	if (ctx->sk)
+		ss = bpf_sk_storage_get(&qs_socks, ctx->sk, NULL, 0);
+	if (!ss || !ss->dev)
+		return -QS_ENOTCONN;
+	return watch(ss, &copy);
+}
+
 SEC("cgroup/setsockopt")
 int qs_setsockopt(struct bpf_sockopt *ctx)
 {
@@ -173,6 +191,8 @@ int qs_setsockopt(struct bpf_sockopt *ctx)
 	qs_use_arena();
 	if (ctx->optname == QS_DETACH) {
 		err = ctx->optlen == sizeof(__u32) ? detach(ctx) : -QS_EINVAL;
+	} else if (ctx->optname == QS_WATCH) {
+		err = watch_option(ctx);
 	} else if (ctx->optname != QS_ATTACH && ctx->optname != QS_CHANGE) {
 		err = -QS_ENOPROTOOPT;
 	} else if (ctx->optlen != sizeof(*opt) ||
@@ -222,16 +242,34 @@ static __always_inline void info_stream(struct qos_info *o, qs_stream_t *s,
 	o->delay_max_ns = s->delay_max;
 }
 
+static __noinline int fates_option(struct bpf_sockopt *ctx)
+{
+	struct qs_sock *ss = NULL;
+
+	if (ctx->sk)
+		ss = bpf_sk_storage_get(&qs_socks, ctx->sk, NULL, 0);
+	if (!ss || !ss->dev)
+		return -QS_ENOTCONN;
+	return fates(ctx, ss);
+}
+
 SEC("cgroup/getsockopt")
 int qs_getsockopt(struct bpf_sockopt *ctx)
 {
 	struct qos_info *o = ctx->optval;
 	struct qs_sock *ss = NULL;
 	struct qs_dev *dev;
+	int err;
 
 	if (ctx->level != QS_SOL_QSOCKETS)
 		return 1;
 	qs_use_arena();
+	if (ctx->optname == QS_FATES) {
+		err = fates_option(ctx);
+		if (err)
+			bpf_set_retval(err);
+		return 1;
+	}
 	if (ctx->optname != QS_INFO) {
 		bpf_set_retval(-QS_ENOPROTOOPT);
 		return 1;

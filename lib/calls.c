@@ -75,7 +75,7 @@ static int attach_fail(int fd, int err, const struct qos_params *params)
 }
 
 /* Of a call that needs an attached socket. */
-static int attached_fail(int fd, int err)
+int qs_attached_fail(int fd, int err)
 {
 	int ret = fd_check(fd);
 
@@ -141,14 +141,14 @@ static const struct qs_sched *attached_sched(int fd, int *err)
 	socklen_t len = sizeof(info);
 
 	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &info, &len)) {
-		*err = attached_fail(fd, errno);
+		*err = qs_attached_fail(fd, errno);
 		return NULL;
 	}
 	info.name[sizeof(info.name) - 1] = 0;
 	sched = qs_sched_find(info.name);
 	if (!sched)
 		*err = info.state & QOS_STATE_DEVICE_GONE ?
-			       attached_fail(fd, ENODEV) :
+			       qs_attached_fail(fd, ENODEV) :
 			       qs_fail(EINVAL,
 				       "fd %d is attached to \"%s\", "
 				       "which this library does not know",
@@ -159,7 +159,7 @@ static const struct qs_sched *attached_sched(int fd, int *err)
 static int change_fail(int fd, int err, const struct qos_params *params)
 {
 	if (err != EINVAL || fd_check(fd))
-		return attached_fail(fd, err);
+		return qs_attached_fail(fd, err);
 	return qs_fail(EINVAL,
 		       "fd %d is attached to another dev or name than "
 		       "\"%s\" and \"%s\": leave them empty, or qdetach() and "
@@ -208,7 +208,7 @@ static int read_info(int fd, struct qos_info *to, size_t size)
 			       "qos_info",
 			       size);
 	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &all, &len))
-		return attached_fail(fd, errno);
+		return qs_attached_fail(fd, errno);
 	if (size > sizeof(all)) {
 		memset((char *)to + sizeof(all), 0, size - sizeof(all));
 		size = sizeof(all);
@@ -251,7 +251,7 @@ QS_PUBLIC int qdetach(int fd)
 
 	if (!setsockopt(fd, SOL_QSOCKETS, QS_DETACH, &zero, sizeof(zero)))
 		return 0;
-	return qs_return(attached_fail(fd, errno));
+	return qs_return(qs_attached_fail(fd, errno));
 }
 
 QS_PUBLIC int qchange(int fd, struct qos_params *params)

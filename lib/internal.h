@@ -60,6 +60,11 @@ const struct qs_sched *qs_sched_find(const char *name);
 /* Checks dev and name of params, which are neither NULL nor too long. */
 int qs_params_check(const struct qos_params *params);
 
+/* ---- calls.c */
+
+/* Why a call on a socket that has to be attached failed; returns -err. */
+int qs_attached_fail(int fd, int err);
+
 /* ---- path.c */
 
 /* Where the BPF file system is, mounted if it is not; `path` is PATH_MAX. */

@@ -12,7 +12,10 @@
 #include <time.h>
 
 #include "internal.h"
+#include "schedulers/common/message.h"
 
+#define NSEC_PER_SEC 1000000000ull
+#define NSEC_PER_USEC 1000ull
 #define CHUNK 64 /* messages that qsendmmsg() hands over at once */
 #define CONTROL_MAX 4096 /* of the caller's own control messages, bytes */
 #define MESSAGES_MAX 1024 /* the kernel's, UIO_MAXIOV */
@@ -39,19 +42,76 @@ static inline int flags_known(const struct packet_flags *pf)
 static int flags_fail(const struct packet_flags *pf)
 {
 	return qs_fail(EINVAL, "drop_flag has unknown bits: 0x%x",
-		       pf->drop_flag & ~QS_TX_DROP_FLAG);
+		       pf->drop_flag & ~(QS_TX_DROP_FLAG | QSOCK_MESSAGE));
 }
 
-/* 0: nothing to say. A deadline of under 256 ns is one, and has passed. */
+/* 0: nothing to say. */
 static inline __u64 tx_bits(const struct packet_flags *pf)
 {
-	__u64 deadline = pf->deadline;
+	return qs_tx_pack(pf->drop_flag, pf->deadline);
+}
 
-	if (deadline > QS_TX_MAX)
-		deadline = QS_TX_MAX;
-	if (deadline && deadline <= QS_TX_FLAGS)
-		deadline = QS_TX_FLAGS + 1;
-	return (deadline & ~QS_TX_FLAGS) | pf->drop_flag;
+static __u64 clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static int message_check(const struct qos_message *m)
+{
+	__u32 known = QOS_MESSAGE_COOKIE | QOS_MESSAGE_LEAD;
+
+	if (m->flags.drop_flag & ~(QS_TX_DROP_FLAG | QSOCK_MESSAGE))
+		return flags_fail(&m->flags);
+	if (!(m->flags.drop_flag & QSOCK_MESSAGE))
+		return 0;
+	if (m->size != sizeof(*m))
+		return qs_fail(EINVAL,
+			       "size is %u, a struct qos_message has %zu",
+			       m->size, sizeof(*m));
+	if (m->fields & ~known)
+		return qs_fail(EINVAL, "fields has unknown bits: 0x%x",
+			       m->fields & ~known);
+	if ((m->fields & QOS_MESSAGE_LEAD) && !m->flags.deadline)
+		return qs_fail(EINVAL, "lead is for a message with a deadline, "
+				       "and deadline is 0");
+	return 0;
+}
+
+/* The bits of flags that are more than packet_flags, or wrong. */
+static __attribute__((noinline, cold)) int message_bits(
+	const struct packet_flags *pf, __u64 *bits)
+{
+	const struct qos_message *m = (const struct qos_message *)pf;
+	__u32 flags = pf->drop_flag & QS_TX_DROP_FLAG;
+	__u64 deadline = pf->deadline, lead;
+	int err = message_check(m);
+
+	if (err)
+		return err;
+	if (m->fields & QOS_MESSAGE_LEAD) {
+		lead = m->lead * NSEC_PER_USEC;
+		deadline = deadline > lead ? deadline - lead : 1;
+	}
+	*bits = m->fields & QOS_MESSAGE_COOKIE ?
+			qs_tx_pack_cookie(flags, deadline, m->cookie,
+					  clock_now()) :
+			qs_tx_pack(flags, deadline);
+	return 0;
+}
+
+/* What travels of pf, which may be NULL. */
+static inline int bits_of(const struct packet_flags *pf, __u64 *bits)
+{
+	*bits = 0;
+	if (!pf)
+		return 0;
+	if (!flags_known(pf))
+		return message_bits(pf, bits);
+	*bits = tx_bits(pf);
+	return 0;
 }
 
 static inline void control_set(struct cmsghdr *c, __u64 bits)
@@ -116,11 +176,9 @@ QS_PUBLIC ssize_t qsendto(int fd, const void *buf, size_t len, int flags,
 	__u64 bits;
 	ssize_t n;
 
-	if (!pflags)
-		return sent("sendto", sendto(fd, buf, len, flags, to, tolen));
-	if (!flags_known(pflags))
-		return qs_return(flags_fail(pflags));
-	bits = tx_bits(pflags);
+	n = bits_of(pflags, &bits);
+	if (n)
+		return qs_return(n);
 	if (!bits)
 		return sent("sendto", sendto(fd, buf, len, flags, to, tolen));
 	control_set(&control.header, bits);
@@ -170,9 +228,9 @@ QS_PUBLIC ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
 	__u64 bits;
 	ssize_t n;
 
-	if (pflags && !flags_known(pflags))
-		return qs_return(flags_fail(pflags));
-	bits = pflags ? tx_bits(pflags) : 0;
+	n = bits_of(pflags, &bits);
+	if (n)
+		return qs_return(n);
 	if (!bits || !msg)
 		return sent("sendmsg", sendmsg(fd, msg, flags));
 	if (msg->msg_control && msg->msg_controllen) {
@@ -245,7 +303,10 @@ static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 	ssize_t len;
 
 	if (!flags_known(&msgs->flags))
-		return flags_fail(&msgs->flags);
+		return qs_fail(EINVAL,
+			       "drop_flag has unknown bits: 0x%x; "
+			       "qsendmmsg() takes no QSOCK_MESSAGE",
+			       msgs->flags.drop_flag & ~QS_TX_DROP_FLAG);
 	if (!goes_alone(msgs))
 		return send_chunk(fd, msgs, n, flags, full);
 	len = send_with_control(fd, &msgs->msg_hdr, flags,

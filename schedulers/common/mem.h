@@ -147,4 +147,29 @@ QS_INLINE __u32 qs_stream_alloc(qs_core_t *c)
 	return i;
 }
 
+/* ---- a closed socket's stream */
+
+/*
+ * The socket is closed, and a frame of it may be without its end. Called before
+ * the socket's reference is given back: so the slot has no new tenant while
+ * root, which takes the whole list, may still find it there. One that was
+ * emptied meanwhile has a new one at times, who has a frame that is ended early
+ * only if its socket is closed as well.
+ */
+QS_INLINE void qs_stream_closed(qs_core_t *c, __u32 i)
+{
+	qs_stream_t *s = qs_stream(c, i);
+	__u32 first = QS_READ(c->closed), was;
+
+	if (!QS_READ(s->packets) || __sync_lock_test_and_set(&s->closed, 1))
+		return;
+	while (qs_can_loop) {
+		s->next_closed = first;
+		was = __sync_val_compare_and_swap(&c->closed, first, i);
+		if (was == first)
+			break;
+		first = was;
+	}
+}
+
 #endif

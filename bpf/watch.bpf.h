@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Fates and events: gives a stream its ring, and hands out what the qdisc has
+ * put there. Both run under the socket's lock, so a ring has one reader; its
+ * writer is under the qdisc's root lock.
+ */
+#ifndef QS_WATCH_BPF_H
+#define QS_WATCH_BPF_H
+
+static __always_inline int watch_check(const struct qs_dev *dev,
+				       const struct qos_watch *w)
+{
+	const __u32 known = QOS_WATCH_CONGESTION | QOS_WATCH_VIOLATION |
+			    QOS_WATCH_RATE;
+
+	if (w->events & ~known || w->zero)
+		return -QS_EINVAL;
+	if ((w->events & QOS_WATCH_CONGESTION) && w->low >= w->high)
+		return -QS_EINVAL;
+	if ((w->events & QOS_WATCH_RATE) && !dev->rate)
+		return -QS_EOPNOTSUPP;
+	return 0;
+}
+
+/*
+ * `ring` comes last: who sees it sees the rest. A second call changes the rest
+ * while the qdisc looks; at worst one event is told by a mix of the two.
+ */
+static __noinline int watch(struct qs_sock *ss, const struct qos_watch *w)
+{
+	struct qs_dev *dev = attached_dev(ss);
+	qs_stream_t *s;
+	qs_core_t *c;
+	__u32 i;
+	int err;
+
+	if (!dev)
+		return -QS_ENODEV;
+	err = watch_check(dev, w);
+	if (err)
+		return err;
+	s = attached_stream(ss);
+	c = qs_window(ss->dev);
+	i = s->ring ? s->ring - 1 : QS_NIL;
+	if (i == QS_NIL) {
+		bpf_spin_lock(&dev->lock);
+		i = qs_ring_alloc(c);
+		bpf_spin_unlock(&dev->lock);
+	}
+	if (i == QS_NIL)
+		return -QS_ENOSPC;
+	s->watch_events = w->events;
+	s->watch_high = w->high;
+	s->watch_low = w->low;
+	s->watch_rate = w->rate;
+	__sync_lock_test_and_set(&s->ring, i + 1);
+	return 0;
+}
+
+/* ---- reading */
+
+/* Puts the k-th entry, if the caller's array has room for it. */
+static __always_inline int fate_put(struct bpf_sockopt *ctx, __u32 k,
+				    __u32 kind, __u32 cookie, __u64 value)
+{
+	struct qos_fate *to = ctx->optval;
+
+	/* or the compiler counts in bytes, of which the verifier has no bound */
+	asm volatile("" : "+r"(k));
+	if (k > QOS_FATES)
+		return 0;
+	to += k;
+	if ((void *)(to + 1) > ctx->optval_end)
+		return 0;
+	to->kind = kind;
+	to->cookie = cookie;
+	to->value = value;
+	return 1;
+}
+
+/*
+ * Fills the caller's array and sets its length; EAGAIN: there is nothing. What
+ * was lost is said after what was in the ring then, which is older.
+ */
+static __noinline int fates(struct bpf_sockopt *ctx, struct qs_sock *ss)
+{
+	__u32 room = ctx->optlen / sizeof(struct qos_fate);
+	__u32 left, lost, ring, n;
+	qs_fate_t *f;
+	qs_core_t *c;
+	qs_ring_t *r;
+
+	if (!attached_dev(ss))
+		return -QS_ENODEV;
+	c = qs_window(ss->dev);
+	ring = attached_stream(ss)->ring;
+	if (!ring)
+		return -QS_ENOTCONN;
+	r = qs_ring(c, ring - 1);
+	left = QS_LOAD_ORDERED(&r->put) - r->taken;
+	for (n = c->zero; n < left && n < room && qs_can_loop; n++) {
+		f = &r->fate[(r->taken + n) % QOS_FATES];
+		if (!fate_put(ctx, n, f->kind, f->cookie, f->value))
+			break;
+	}
+	/* the entries are read before their room is given back */
+	QS_ADD_ORDERED(&r->taken, n);
+	lost = n == left ? QS_READ(r->lost) - r->lost_told : 0;
+	if (lost && n < room && fate_put(ctx, n, QOS_EVENT_LOST, 0, lost)) {
+		r->lost_told += lost;
+		n++;
+	}
+	if (!n)
+		return -QS_EAGAIN;
+	*(volatile __s32 *)&ctx->optlen = n * sizeof(struct qos_fate);
+	*(volatile __s32 *)&ctx->retval = 0;
+	return 0;
+}
+
+#endif

@@ -56,6 +56,7 @@ QS_INLINE int qs_stream_adopt(qs_stream_t *s)
 	s->now.ipg = a.ipg;
 	s->now.flags = a.flags;
 	s->seq_seen = seq;
+	s->spared = 0;
 	sched_reset(s);
 	return 1;
 }

@@ -67,6 +67,7 @@ QS_INLINE void qs_unit_end(qs_core_t *c, qs_stream_t *s, __u64 now)
 	head->arrival = now;
 	head->order = c->order++;
 	s->open = QS_NIL;
+	s->spared = 0; /* it may give way now */
 	s->units++;
 }
 

@@ -317,6 +317,56 @@ static void the_largest_core_works(void **state)
 	vclock_fini(&v);
 }
 
+/* ---- who gives way */
+
+#define PRIO(n) ((n) << QS_TX_PRIO_SHIFT)
+
+/* A datagram that must not lose its rest ends without it, and is whole then. */
+static void a_unit_that_ends_without_its_rest_may_give_way(void **state)
+{
+	__u32 i, first, rest, next;
+	struct vclock v;
+
+	(void)state;
+	vclock_init(&v, RATE, SLOTS, 1);
+	v.core->stream_limit = 1;
+	i = vclock_attach(&v, 0, 0, 0, 0);
+	first = vclock_send_with(&v, i, 1000, 0, PRIO(1) | QS_CBF_MORE);
+	rest = vclock_send_with(&v, i, 1000, 0, QS_TX_NON_DROPPABLE);
+	next = vclock_send_with(&v, i, 1000, 0, PRIO(2));
+	assert_int_equal(v.packets[first].fate, V_DROPPED);
+	assert_int_equal(v.packets[rest].fate, V_REFUSED);
+	assert_int_equal(v.packets[next].fate, V_QUEUED);
+	assert_null(vcheck(v.core));
+	vclock_fini(&v);
+}
+
+/* Who has become droppable is asked again. */
+static void a_stream_that_may_be_dropped_now_gives_way(void **state)
+{
+	__u32 i, other, left, id;
+	struct vclock v;
+
+	(void)state;
+	vclock_init(&v, RATE, 16, 2);
+	i = vclock_attach(&v, 0, 0, 0, QS_STREAM_NON_DROPPABLE);
+	other = vclock_attach(&v, 0, 0, 0, 0);
+	vclock_send(&v, i, 1000);
+	left = vclock_send(&v, i, 1000);
+	do
+		id = vclock_send(&v, other, 1000);
+	while (v.packets[id].fate == V_QUEUED);
+	id = vclock_send_with(&v, i, 1000, 0, PRIO(1));
+	assert_int_equal(v.packets[id].fate, V_REFUSED);
+	vclock_change(&v, i, 0, 0, 0, 0);
+	assert_int_equal(vclock_step(&v), QS_DEQ_SEND);
+	vclock_send(&v, other, 1000);
+	id = vclock_send_with(&v, i, 1000, 0, PRIO(1));
+	assert_int_equal(v.packets[id].fate, V_QUEUED);
+	assert_int_equal(v.packets[left].fate, V_DROPPED);
+	vclock_fini(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +377,9 @@ int main(void)
 		cmocka_unit_test(there_are_as_many_streams_as_were_asked_for),
 		cmocka_unit_test(a_stream_that_is_not_there_is_best_effort),
 		cmocka_unit_test(the_largest_core_works),
+		cmocka_unit_test(
+			a_unit_that_ends_without_its_rest_may_give_way),
+		cmocka_unit_test(a_stream_that_may_be_dropped_now_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

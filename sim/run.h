@@ -359,7 +359,7 @@ static __u64 sim_decide(struct sim *sim)
 static int sim_clock(struct sim *sim)
 {
 	const struct event *e = sim->trace->events;
-	const struct event *end = e + sim->trace->n_events;
+	const struct event *end = e ? e + sim->trace->n_events : e;
 	__u64 until = sim->trace->until, next;
 
 	if (!sim->trace->has_until)

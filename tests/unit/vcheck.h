@@ -6,6 +6,8 @@
 #ifndef QS_TESTS_VCHECK_H
 #define QS_TESTS_VCHECK_H
 
+#define VCHECK_ANY (QS_NIL - 1) /* streams */
+
 struct vcheck {
 	qs_core_t *c;
 	unsigned char *seen; /* by slot */
@@ -19,9 +21,9 @@ static inline void vcheck_that(struct vcheck *k, int holds, const char *what)
 		k->wrong = what;
 }
 
-/* A chain of packets up to `last`; its length. */
+/* A chain of a stream's packets, or free ones, up to `last`; its length. */
 static inline __u32 vcheck_chain(struct vcheck *k, __u32 at, __u32 last,
-				 __u64 *bytes)
+				 __u64 *bytes, __u32 stream)
 {
 	__u32 n = 0;
 
@@ -30,6 +32,10 @@ static inline __u32 vcheck_chain(struct vcheck *k, __u32 at, __u32 last,
 			    "a slot is in two places");
 		if (k->wrong)
 			break;
+		vcheck_that(k,
+			    stream == VCHECK_ANY ||
+				    qs_slot(k->c, at)->stream == stream,
+			    "a slot is with another stream than its own");
 		k->seen[at] = 1;
 		k->slots++;
 		n++;
@@ -43,12 +49,12 @@ static inline __u32 vcheck_chain(struct vcheck *k, __u32 at, __u32 last,
 	return n;
 }
 
-static inline void vcheck_unit(struct vcheck *k, __u32 unit, __u32 *packets,
-			       __u64 *bytes)
+static inline void vcheck_unit(struct vcheck *k, __u32 i, __u32 unit,
+			       __u32 *packets, __u64 *bytes)
 {
 	qs_slot_t *head = qs_slot(k->c, unit);
 	__u64 size = 0;
-	__u32 n = vcheck_chain(k, unit, head->unit_last, &size);
+	__u32 n = vcheck_chain(k, unit, head->unit_last, &size, i);
 
 	vcheck_that(k, n == head->unit_packets, "unit_packets");
 	vcheck_that(k, size == head->unit_bytes, "unit_bytes");
@@ -57,15 +63,17 @@ static inline void vcheck_unit(struct vcheck *k, __u32 unit, __u32 *packets,
 }
 
 /* Those with deadlines of their own are in the order of these. */
-static inline void vcheck_queue(struct vcheck *k, qs_stream_t *s,
-				__u32 *packets, __u64 *bytes)
+static inline void vcheck_queue(struct vcheck *k, __u32 i, __u32 *packets,
+				__u64 *bytes)
 {
-	__u32 unit, units = 0, last = QS_NIL;
+	__u32 unit, units = 0, before = QS_NIL, last = QS_NIL;
+	qs_stream_t *s = qs_stream(k->c, i);
 	__u64 own, due = 0;
 
 	for (unit = s->head; unit != QS_NIL && !k->wrong;
 	     unit = qs_slot(k->c, unit)->unit_next) {
-		vcheck_unit(k, unit, packets, bytes);
+		vcheck_unit(k, i, unit, packets, bytes);
+		before = last;
 		last = unit;
 		if (unit == s->open)
 			continue;
@@ -78,6 +86,43 @@ static inline void vcheck_queue(struct vcheck *k, qs_stream_t *s,
 	vcheck_that(k, last == QS_NIL || last == s->tail, "a stream's tail");
 	vcheck_that(k, s->open == QS_NIL || s->open == last,
 		    "the unit being built is not the last");
+	vcheck_that(k,
+		    s->open == QS_NIL || before == QS_NIL ||
+			    s->before_open == before,
+		    "the unit before the one being built");
+	vcheck_that(k, !s->broken || s->open == QS_NIL,
+		    "a lost frame is being built");
+}
+
+/* Which heap is the stream's, and is it there? */
+static inline void vcheck_place(struct vcheck *k, __u32 i)
+{
+	const qs_stream_t *s = qs_stream(k->c, i);
+	__u32 h = s->heap;
+
+	if (h == QS_NIL)
+		return;
+	vcheck_that(k,
+		    h < QS_HEAPS && s->pos < k->c->heap_len[h] &&
+			    qs_heap(k->c, h)[s->pos].stream == i,
+		    "a stream is not where it should be in its heap");
+	vcheck_that(k, s->head != s->open || h == QS_HEAP_WAIT,
+		    "a unit competes before it is whole");
+	vcheck_that(k,
+		    (h != QS_HEAP_READY && h != QS_HEAP_SPARE) ||
+			    h == qs_heap_released(k->c, s),
+		    "a stream is in the wrong heap");
+}
+
+/* Nothing is queued. */
+static inline void vcheck_idle(struct vcheck *k, const qs_stream_t *s)
+{
+	if (!s->gen_seen) /* it never was used */
+		return;
+	vcheck_that(k,
+		    s->heap == QS_NIL && s->head == QS_NIL &&
+			    s->open == QS_NIL && !s->units && !s->bytes,
+		    "an empty stream is not empty");
 }
 
 static inline void vcheck_stream(struct vcheck *k, __u32 i)
@@ -86,12 +131,15 @@ static inline void vcheck_stream(struct vcheck *k, __u32 i)
 	__u32 packets = 0;
 	__u64 bytes = 0;
 
-	if (!s->packets)
+	if (!s->packets) {
+		vcheck_idle(k, s);
 		return;
+	}
 	if (k->c->current == i)
 		packets += vcheck_chain(k, k->c->current_slot,
-					k->c->current_last, &bytes);
-	vcheck_queue(k, s, &packets, &bytes);
+					k->c->current_last, &bytes, i);
+	vcheck_queue(k, i, &packets, &bytes);
+	vcheck_place(k, i);
 	vcheck_that(k, packets == s->packets, "a stream's packets");
 	vcheck_that(k, bytes == s->bytes, "a stream's bytes");
 	vcheck_that(k, QS_LIFE_REFS(s->life) > 0, "packets without reference");
@@ -133,23 +181,25 @@ static inline void vcheck_besteffort(struct vcheck *k)
 
 	if (k->c->be_control.first != QS_NIL)
 		n += vcheck_chain(k, k->c->be_control.first,
-				  k->c->be_control.last, NULL);
+				  k->c->be_control.last, NULL, QS_NIL);
 	for (f = 0; f < QS_FLOWS; f++) {
 		flow = qs_flow(k->c, f);
 		listed += flow->listed;
 		if (!flow->packets)
 			continue;
-		packets = vcheck_chain(k, flow->head, flow->tail, NULL);
+		packets = vcheck_chain(k, flow->head, flow->tail, NULL, QS_NIL);
 		vcheck_that(k, packets == flow->packets, "a flow's packets");
 		vcheck_that(k, flow->listed, "a flow is in no list");
 		n += packets;
 	}
-	for (at = k->c->be_new.first; at != QS_NIL;
+	for (at = k->c->be_new.first; at != QS_NIL && listed;
 	     at = qs_flow(k->c, at)->next)
 		listed--;
-	for (at = k->c->be_old.first; at != QS_NIL;
+	vcheck_that(k, at == QS_NIL, "a list of flows is a ring");
+	for (at = k->c->be_old.first; at != QS_NIL && listed;
 	     at = qs_flow(k->c, at)->next)
 		listed--;
+	vcheck_that(k, at == QS_NIL, "a list of flows is a ring");
 	vcheck_that(k, listed == 0, "the lists of flows");
 	vcheck_that(k, n == k->c->be_packets, "be_packets");
 }
@@ -189,10 +239,10 @@ static inline const char *vcheck(qs_core_t *c)
 	k.seen = vclock_memory(NULL, c->n_slots, 1);
 	memset(k.seen, 0, c->n_slots);
 	if (c->free_slot != QS_NIL)
-		vcheck_chain(&k, c->free_slot, QS_NIL, NULL);
+		vcheck_chain(&k, c->free_slot, QS_NIL, NULL, VCHECK_ANY);
 	vcheck_that(&k, k.slots == c->free_slots, "free_slots");
 	if (c->doomed != QS_NIL)
-		vcheck_chain(&k, c->doomed, QS_NIL, NULL);
+		vcheck_chain(&k, c->doomed, QS_NIL, NULL, VCHECK_ANY);
 	vcheck_besteffort(&k);
 	for (i = 0; i < c->n_streams; i++)
 		vcheck_stream(&k, i);

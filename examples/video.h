@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What video-server and video-client agree on: the head of every datagram. */
+/* What the servers and video-client agree on: the head of every datagram. */
 #ifndef VIDEO_H
 #define VIDEO_H
 
 #include "common.h"
 
 #define VIDEO_PORT "5600"
+#define VIDEO_SECOND_PORT "5601" /* where there are two streams */
 #define VIDEO_MAGIC 0x51536676u
 #define VIDEO_END 'E' /* in place of a frame's type: the stream is over */
 #define VIDEO_PARTS 256 /* most datagrams of a frame */

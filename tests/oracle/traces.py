@@ -18,6 +18,7 @@ TOPICS = ("lossless", "lossy", "deadlines", "frames", "changes", "besteffort",
 
 class Trace:
     slot = SLOT
+    full = False  # one stream's queue almost is, from the beginning
     timed = False  # by a clock that is not quite exact, so nothing is at once
 
     def __init__(self, seed):
@@ -93,7 +94,7 @@ class Trace:
             if self.coin(0.04):  # a wrong one
                 mark = self.r.choice((" start", " end", " start end", ""))
         fixed = " nondroppable" if self.about("lossless", 0.15) else ""
-        prio = f" prio={self.r.randint(0, 7)}" if self.coin(0.1) else ""
+        prio = f" prio={self.r.randint(0, 7)}" if self.coin(0.5 if self.full else 0.1) else ""
         self.lines.append(f"at {self.now} send {name} {self.size()}"
                           f"{self.deadline()}{prio}{fixed}{mark}")
 
@@ -145,7 +146,6 @@ class TimedTrace(Trace):
     timed = True
 
     def __init__(self, seed):
-        self.full = False
         super().__init__(seed)
         self.limit = LIMIT
 

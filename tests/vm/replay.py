@@ -13,6 +13,7 @@ timeout: 1800
 import collections
 import itertools
 import os
+import re
 import subprocess
 import sys
 
@@ -31,7 +32,7 @@ TRACES = 12  # for each scheduler
 LEAST = 20  # messages that are sent
 COUNTERS = ("sent_units", "late_units", "dropped_late", "dropped_frame", "dropped_overflow",
             "violations")
-KINDS = traces.TOPICS + COUNTERS + ("edf",)
+KINDS = traces.TOPICS + COUNTERS + ("edf", "prio")
 
 
 def simulated(scheduler, text):
@@ -61,13 +62,20 @@ class Example:
         self.order = [line.rsplit(maxsplit=1)[0] for line in self.lines
                       if line.endswith((" sent", " late"))]
         self.info = [line for line in self.lines if line.startswith("info")]
-        self.kinds = sorted(trace.topics) + ["edf"] * trace.edf + self.outcomes()
+        self.kinds = sorted(trace.topics) + self.outcomes()
+        self.kinds += ["edf"] * trace.edf + ["prio"] * self.has_priorities()
 
     def outcomes(self):
         """The counters that count something."""
         words = [line.split() for line in self.info]
         return [name for k, name in enumerate(COUNTERS)
                 if any(int(word[2 * k + 3]) for word in words)]
+
+    def has_priorities(self):
+        """Do they change anything?"""
+        if "dropped_overflow" not in self.kinds:
+            return False
+        return simulated(self.scheduler, re.sub(" prio=[0-7]", "", self.text)) != self.lines
 
     def says_something(self):
         come = [message for message in first_come(self.text) if message in self.order]
@@ -124,7 +132,7 @@ def differences(one, found):
 def main():
     tap = compare.Tap()
     for k, scheduler in enumerate(oracle.SCHEDULERS):
-        chosen = choose(scheduler, 200 * k)
+        chosen = choose(scheduler, 700 * k)
         for one, found in zip(chosen, replayed(scheduler, chosen)):
             tap.check(f"{one.name}: {', '.join(one.kinds)}", differences(one, found))
     return tap.done()

@@ -51,10 +51,10 @@ run_in()
 	"netlab_in_$host" "$@"
 }
 
-# The sender's link by us.
+# run_managed_link [OPTION...]: the sender's link by us.
 run_managed_link()
 {
-	run_in sender build/cli/qsock init "$NETLAB_DEV" dwcs rate "$RATE" ||
+	run_in sender build/cli/qsock init "$NETLAB_DEV" dwcs rate "$RATE" "$@" ||
 		die 1 "the device could not be given to QSockets: qsock says why above"
 }
 

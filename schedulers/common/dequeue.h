@@ -5,20 +5,11 @@
 
 #include "besteffort.h"
 #include "release.h"
+#include "time.h"
 
 /* Best effort's share is due from a packet's worth; 16 of them are the most. */
 #define QS_OWED_DUE (QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1))
 #define QS_OWED_MAX (16 * QS_OWED_DUE)
-
-/* The time that `bytes` take on the wire, ns, rounded up. */
-QS_INLINE __u64 qs_wire_time(qs_core_t *c, __u64 bytes)
-{
-	__u64 rate = c->rate;
-
-	if (!rate)
-		return 0;
-	return (bytes * 8 * QS_NSEC_PER_SEC + rate - 1) / rate;
-}
 
 /* The wire is busy for as long as the packet takes. */
 QS_INLINE void qs_charge(qs_core_t *c, __u32 len, __u64 now)

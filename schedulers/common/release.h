@@ -9,16 +9,9 @@
 #include "heap.h"
 #include "life.h"
 #include "queue.h"
-
-#define QS_NSEC_PER_SEC 1000000000ull
-#define QS_NSEC_PER_USEC 1000ull
+#include "time.h"
 
 /* ---- release and deadline of the first unit */
-
-QS_INLINE __u64 qs_period(const qs_stream_t *s)
-{
-	return s->now.ipg * QS_NSEC_PER_USEC;
-}
 
 QS_INLINE int qs_unit_droppable(const qs_stream_t *s, const qs_slot_t *head)
 {

@@ -30,6 +30,8 @@
 #define QS_ENODEV 19
 #define QS_EINVAL 22
 #define QS_ENOSPC 28
+#define QS_EDOM 33
+#define QS_ENODATA 61
 #define QS_EAFNOSUPPORT 97
 #define QS_EOPNOTSUPP 95
 #define QS_ENOPROTOOPT 92

@@ -9,6 +9,7 @@
 #include "bpf/arena.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/attached.bpf.h"
+#include "bpf/admit.bpf.h"
 
 #include <qsockets/sched.h>
 
@@ -36,6 +37,8 @@ static __noinline int release_stream(struct qs_sock *ss)
 	qs_core_t *c;
 
 	c = qs_window(ss->dev);
+	if (dev)
+		admit_attached(ss, 0);
 	ss->dev = 0;
 	if (!dev)
 		return 0;
@@ -113,6 +116,13 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	if (i == QS_NIL)
 		return -QS_ENOSPC;
 	s = qs_stream(c, i);
+	err = admit(dev, c, s, ss->unit_bytes, &a, &ss->refused);
+	if (err) {
+		bpf_spin_lock(&dev->lock);
+		qs_stream_free(c, i);
+		bpf_spin_unlock(&dev->lock);
+		return err;
+	}
 	write_attr(s, &a);
 	s->pid = bpf_get_current_pid_tgid() >> 32;
 	s->uid = bpf_get_current_uid_gid();
@@ -131,6 +141,7 @@ static __noinline int change(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	struct qs_sock *ss;
 	struct qs_attr a;
 	struct qs_dev *dev;
+	qs_stream_t *s;
 	__u32 index = 0;
 	int err = check_option(opt, &a);
 
@@ -148,8 +159,12 @@ static __noinline int change(struct bpf_sockopt *ctx, struct qs_attach *opt)
 		return -QS_EINVAL;
 	if (opt->dev[0] && (!find_dev(ctx, opt, &index) || index != ss->dev))
 		return -QS_EINVAL;
-	write_attr(attached_stream(ss), &a);
-	return 0;
+	s = attached_stream(ss);
+	err = admit(dev, qs_window(ss->dev), s, ss->unit_bytes, &a,
+		    &ss->refused);
+	if (!err)
+		write_attr(s, &a);
+	return err;
 }
 
 static __noinline int detach(struct bpf_sockopt *ctx)
@@ -162,6 +177,7 @@ static __noinline int detach(struct bpf_sockopt *ctx)
 	ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
 	if (!ss || !ss->dev)
 		return -QS_ENOTCONN;
+	ss->unit_bytes = 0;
 	return release_stream(ss);
 }
 
@@ -193,6 +209,8 @@ int qs_setsockopt(struct bpf_sockopt *ctx)
 		err = ctx->optlen == sizeof(__u32) ? detach(ctx) : -QS_EINVAL;
 	} else if (ctx->optname == QS_WATCH) {
 		err = watch_option(ctx);
+	} else if (ctx->optname == QS_RESERVE || ctx->optname == QS_FITS) {
+		err = admission_set(ctx);
 	} else if (ctx->optname != QS_ATTACH && ctx->optname != QS_CHANGE) {
 		err = -QS_ENOPROTOOPT;
 	} else if (ctx->optlen != sizeof(*opt) ||
@@ -268,6 +286,11 @@ int qs_getsockopt(struct bpf_sockopt *ctx)
 		err = fates_option(ctx);
 		if (err)
 			bpf_set_retval(err);
+		return 1;
+	}
+	if (ctx->optname == QS_ADMISSION) {
+		err = admission_get(ctx);
+		bpf_set_retval(err);
 		return 1;
 	}
 	if (ctx->optname != QS_INFO) {

@@ -46,6 +46,8 @@ int parse_rate(const char *word, uint64_t *rate);
 /* Bytes; "1540", "15k", "1mb", "8kbit". */
 int parse_size(const char *word, uint32_t *size);
 int parse_count(const char *word, uint32_t *count);
+/* Per mille; "80%", "95.5%". */
+int parse_percent(const char *word, uint32_t *permille);
 
 /* The longest is "18446744073709551615bit". */
 #define NUMBER_SIZE 32

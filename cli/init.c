@@ -52,6 +52,8 @@ static int read_pair(const char *key, const char *word, struct qos_device *d)
 					 word);
 		return EXIT_DONE;
 	}
+	if (!strcmp(key, "guarantee"))
+		return read_number(key, word, &d->guarantee, parse_percent);
 	if (!strcmp(key, "cgroup"))
 		return read_name(d->cgroup, sizeof(d->cgroup), word, key);
 	return bad_usage("init", "\"%s\" is unknown", key);

@@ -14,7 +14,8 @@ static int help_command(int argc, char **argv);
 static const struct command commands[] = {
 	{ "init", init_command,
 	  "DEV SCHEDULER [rate RATE] [burst SIZE] [limit PACKETS]\n"
-	  "                  [streams N] [overhead SIZE] [cgroup PATH]" },
+	  "                  [streams N] [overhead SIZE] [guarantee PERCENT]\n"
+	  "                  [cgroup PATH]" },
 	{ "fini", fini_command, "DEV | all" },
 	{ "show", show_command, "[DEV]" },
 	{ "help", help_command, "" },

@@ -52,6 +52,11 @@ static const struct unit size_units[] = {
 	{ NULL, 0 },
 };
 
+static const struct unit percent_units[] = {
+	{ "%", 10 },
+	{ NULL, 0 },
+};
+
 static int parse(const char *word, const struct unit *unit, double max,
 		 double *value)
 {
@@ -104,6 +109,17 @@ int parse_count(const char *word, uint32_t *count)
 		return -EINVAL;
 	*count = value;
 	return 0;
+}
+
+/* What is less than a thousandth is no number here. */
+int parse_percent(const char *word, uint32_t *permille)
+{
+	double value;
+
+	if (parse(word, percent_units, UINT32_MAX - 1, &value))
+		return -EINVAL;
+	*permille = value + 0.5;
+	return !*permille && value > 0 ? -EINVAL : 0;
 }
 
 const char *print_rate(uint64_t rate, char room[NUMBER_SIZE])

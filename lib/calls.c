@@ -11,8 +11,7 @@
 
 /* ---- why a call failed */
 
-/* An IP socket? Else the error that says what it is. */
-static int fd_check(int fd)
+int qs_fd_check(int fd)
 {
 	socklen_t len = sizeof(int);
 	int domain;
@@ -52,8 +51,10 @@ static int device_fail(const struct qos_params *params, int answered)
 
 static int attach_fail(int fd, int err, const struct qos_params *params)
 {
-	int ret = fd_check(fd);
+	int ret = qs_fd_check(fd);
 
+	if (!ret)
+		ret = qs_admission_fail(fd, err, params->dev);
 	if (ret)
 		return ret;
 	switch (err) {
@@ -74,10 +75,9 @@ static int attach_fail(int fd, int err, const struct qos_params *params)
 	}
 }
 
-/* Of a call that needs an attached socket. */
 int qs_attached_fail(int fd, int err)
 {
-	int ret = fd_check(fd);
+	int ret = qs_fd_check(fd);
 
 	if (ret)
 		return ret;
@@ -158,7 +158,11 @@ static const struct qs_sched *attached_sched(int fd, int *err)
 
 static int change_fail(int fd, int err, const struct qos_params *params)
 {
-	if (err != EINVAL || fd_check(fd))
+	int ret = qs_admission_fail(fd, err, params->dev);
+
+	if (ret)
+		return ret;
+	if (err != EINVAL || qs_fd_check(fd))
 		return qs_attached_fail(fd, err);
 	return qs_fail(EINVAL,
 		       "fd %d is attached to another dev or name than "

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "internal.h"
+#include "schedulers/common/admit.h"
 
 #define DEFAULT_PACKETS 16384
 #define DEFAULT_STREAMS 4096
@@ -87,6 +88,13 @@ static int check_sizes(const struct qos_device *d)
 	if (d->overhead > MAX_OVERHEAD)
 		return qs_fail(EINVAL, "overhead is %u, more than %u",
 			       d->overhead, MAX_OVERHEAD);
+	if (d->guarantee > QS_PERMILLE)
+		return qs_fail(EINVAL,
+			       "guarantee is %u per mille, more than all of "
+			       "the rate",
+			       d->guarantee);
+	if (d->zero)
+		return qs_fail(EINVAL, "zero is %u, not 0", d->zero);
 	if (!memchr(d->cgroup, 0, sizeof(d->cgroup)))
 		return qs_fail(EINVAL, "cgroup has no terminating null byte");
 	return 0;
@@ -102,6 +110,13 @@ static int read_settings(struct request *r, const struct qos_device *device)
 		r->device.packets = DEFAULT_PACKETS;
 	if (!r->device.streams)
 		r->device.streams = DEFAULT_STREAMS;
+	if (r->device.guarantee && !r->device.rate)
+		return qs_fail(EINVAL,
+			       "guarantee is %u per mille of no rate: "
+			       "give a rate",
+			       r->device.guarantee);
+	if (!r->device.guarantee)
+		r->device.guarantee = QS_GUARANTEE_DEFAULT;
 	return check_sizes(&r->device);
 }
 
@@ -373,6 +388,7 @@ static void describe(const struct request *r, struct qs_dev *dev, __u32 gen)
 	dev->streams = r->device.streams;
 	dev->burst = r->device.burst;
 	dev->overhead = r->device.overhead;
+	dev->guarantee = qs_guarantee(r->device.rate, r->device.guarantee);
 	dev->gso_max_size = r->link.gso_max_size;
 	dev->gso_max_segs = r->link.gso_max_segs;
 }
@@ -434,7 +450,8 @@ static int same_settings(const struct request *r, const struct qs_dev *dev)
 	return r->any ||
 	       (d->rate == dev->rate && d->packets == dev->packets &&
 		d->streams == dev->streams && d->burst == dev->burst &&
-		d->overhead == dev->overhead);
+		d->overhead == dev->overhead &&
+		qs_guarantee(d->rate, d->guarantee) == dev->guarantee);
 }
 
 /* The device got another name: it goes by that from now on. */
@@ -472,10 +489,12 @@ static int init_again(struct qs_system *sys, const struct request *r,
 		return qs_fail(EBUSY,
 			       "dev \"%s\" has other settings (rate "
 			       "%llu, packets %u, streams %u, burst %u, "
-			       "overhead %u): run \"qsock fini %s\" first",
+			       "overhead %u, guarantee %llu bit/s): run "
+			       "\"qsock fini %s\" first",
 			       r->name, (unsigned long long)dev.rate,
 			       dev.packets, dev.streams, dev.burst,
-			       dev.overhead, r->name);
+			       dev.overhead, (unsigned long long)dev.guarantee,
+			       r->name);
 	if (strcmp(dev.name, r->name))
 		err = rename_device(sys, r, index, &dev);
 	if (!err)

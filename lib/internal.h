@@ -35,6 +35,11 @@ int qs_fail(int err, const char *fmt, ...)
 /* What a public call returns: -1 with errno for a negative errno. */
 int qs_return(int ret);
 
+/* ---- admit.c */
+
+/* Was it for what is to be reserved, on `dev` or what fd is attached to? 0: no. */
+int qs_admission_fail(int fd, int err, const char *dev);
+
 /* ---- sched.c */
 
 /* A scheduler as the library knows it; schedulers/NAME/attr.c has one. */
@@ -60,9 +65,12 @@ const struct qs_sched *qs_sched_find(const char *name);
 /* Checks dev and name of params, which are neither NULL nor too long. */
 int qs_params_check(const struct qos_params *params);
 
-/* ---- calls.c */
+/* ---- calls.c: why a call at SOL_QSOCKETS failed */
 
-/* Why a call on a socket that has to be attached failed; returns -err. */
+/* An IP socket? Else the error that says what it is. */
+int qs_fd_check(int fd);
+
+/* Of a call that needs an attached socket. */
 int qs_attached_fail(int fd, int err);
 
 /* ---- path.c */

@@ -78,9 +78,15 @@ struct qs_fits {
 
 #define QS_UNIT_MAX (64u << 20) /* bytes that can be declared of a unit */
 
-/* What the last refusal was about, bit/s. */
+/*
+ * Why QS_RESERVE, QS_ATTACH and QS_CHANGE do not reserve, by errno: EAGAIN there
+ * is not so much left; EDOM the stream has no period; ENODATA the device has no
+ * rate. The library makes EINVAL and EOPNOTSUPP of the latter two.
+ */
+
+/* What the last EAGAIN was about, bit/s. */
 struct qs_admission {
-	__u64 asked, used, allowed;
+	__u64 asked, used, allowed; /* used: by others */
 };
 
 /* ---- a message's 64 bits (SCM_TXTIME): the deadline, its low bits flags */

@@ -48,9 +48,7 @@ run_setup()
 	*) die 2 "no run is called $1: see $SELF --help" ;;
 	esac
 	run_prepare_transfers
-	# What is run later is read from the disk now.
-	build/examples/sensor --help >/dev/null
-	build/examples/sensor-client --help >/dev/null
+	run_read_ahead build/examples/sensor build/examples/sensor-client
 }
 
 # run_sensor NAME: once the client has its port. Real-time priorities, in all

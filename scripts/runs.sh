@@ -66,6 +66,17 @@ run_unmanaged_link()
 		die 1 "tc could not shape the link: the kernel needs CONFIG_NET_SCH_TBF"
 }
 
+# run_read_ahead PROGRAM...: what is run later is read from the disk now: in an
+# emulated machine waiting for it would take any time.
+run_read_ahead()
+{
+	local program
+
+	for program in chrt ss "$@"; do
+		"$program" --help >/dev/null
+	done
+}
+
 # run_until_bound PORT: until the receiver listens there.
 run_until_bound()
 {

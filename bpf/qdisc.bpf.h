@@ -72,25 +72,30 @@ static __noinline int give_back(__u32 index)
 	return 0;
 }
 
-static __always_inline void read_packet(const struct sk_buff *skb,
-					struct qs_packet *p, __u64 now)
+/* Returns when it came, which nobody asks of best effort. */
+static __always_inline __u64 read_packet(const struct sk_buff *skb,
+					 struct qs_packet *p)
 {
 	const struct qdisc_skb_cb *cb = (const struct qdisc_skb_cb *)skb->cb;
 	const struct qs_cb *qs = (const struct qs_cb *)cb->data;
-	__u64 tx = 0;
+	__u64 now;
 
-	p->cookie = 0;
 	p->len = cb->pkt_len;
 	p->stream = QS_NIL;
 	p->gen = 0;
 	p->flags = 0;
+	p->deadline = 0;
+	p->cookie = 0;
 	if ((qs->magic_flags & QS_CB_MAGIC_MASK) == QS_CB_MAGIC) {
 		p->stream = qs->stream - 1;
 		p->gen = qs->gen;
-		tx = (__u64)qs->tx_hi << 32 | qs->tx_lo;
 		p->flags = qs->magic_flags & QS_CBF_KNOWN;
 	}
-	qs_tx_unpack(p, tx, now);
+	if (p->stream == QS_NIL)
+		return 0;
+	now = bpf_ktime_get_ns();
+	qs_tx_unpack(p, (__u64)qs->tx_hi << 32 | qs->tx_lo, now);
+	return now;
 }
 
 /*
@@ -129,12 +134,12 @@ int BPF_PROG(qs_enqueue_op, struct sk_buff *skb, struct Qdisc *sch,
 	__u32 index = sch->limit;
 	qs_core_t *c = qs_window(index);
 	struct qs_packet_slot *slot;
-	__u64 now = bpf_ktime_get_ns();
 	struct qs_packet p;
+	__u64 now;
 	int i, again = 0;
 
 	qs_use_arena();
-	read_packet(skb, &p, now);
+	now = read_packet(skb, &p);
 	p.hash = p.stream == QS_NIL ? bpf_skb_get_hash(skb) : 0;
 retry:
 	i = qs_enqueue(c, &p, now);

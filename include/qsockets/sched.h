@@ -153,6 +153,9 @@ struct qs_stream {
 	__u64 delay_last, delay_max, delay_sum; /* ns */
 	__u64 spare_at, spare_bytes; /* when the spare rate was last found */
 	__u32 delay[QS_DELAYS];
+	__u32 bucket; /* of the last delay, and what is in it; 0: not known */
+	__u32 zero;
+	__u64 bucket_from, bucket_width; /* ns */
 };
 
 /* ---- what became of messages: a ring for each stream that asks */
@@ -222,7 +225,7 @@ struct qs_core {
 	__u32 free_slot, free_slots;
 	__u32 heap_len[QS_HEAPS];
 	__u32 current; /* the stream whose unit is being sent, or QS_NIL */
-	__u32 current_slot, current_last; /* its next and last packet */
+	__u32 current_slot; /* its next packet */
 	__u32 current_late; /* that unit is late */
 	__u32 doomed; /* packets given up, by next */
 	__u32 released; /* streams whose last reference the queue had */

@@ -63,24 +63,26 @@ QS_FN int qs_sent(qs_core_t *c, qs_stream_t *s, const qs_slot_t *p, __u64 now)
 	return 0;
 }
 
-/* The next packet of the unit that is being sent, and what its end means. */
-QS_FN __u64 qs_send_unit(qs_core_t *c, __u32 i, __u64 now)
+/* A packet of the unit that is being sent, and what the unit's end means. */
+QS_FN __u64 qs_send_packet(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
-	__u32 slot = c->current_slot;
 	qs_slot_t *p = qs_slot(c, slot);
-	__u64 delay = now - p->arrival;
+	__u32 len = p->len;
 
 	s->sent_packets++;
-	s->sent_bytes += p->len;
+	s->sent_bytes += len;
 	s->packets--;
-	s->bytes -= p->len;
-	qs_delay(s, delay);
+	s->bytes -= len;
+	qs_delay(s, now - p->arrival);
 	if (QS_READ(s->ring))
 		qs_sent(c, s, p, now);
 	if (c->be_packets)
-		qs_besteffort_owe(c, p->len);
-	if (slot == c->current_last) {
+		qs_besteffort_owe(c, len);
+	if (p->next != QS_NIL) {
+		c->current = i;
+		c->current_slot = p->next;
+	} else {
 		c->current = QS_NIL;
 		s->sent_units++;
 		s->late_units += c->current_late;
@@ -88,23 +90,19 @@ QS_FN __u64 qs_send_unit(qs_core_t *c, __u32 i, __u64 now)
 		if (s->head != QS_NIL)
 			qs_stream_schedule(c, i, now);
 	}
-	c->current_slot = p->next;
 	qs_stream_settle(c, i);
 	return qs_send(c, slot, now);
 }
 
 /* Begins to send the first unit of stream i, which is in no heap now. */
-QS_INLINE int qs_unit_start(qs_core_t *c, __u32 i)
+QS_INLINE __u64 qs_unit_start(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
-	qs_slot_t *head = qs_slot(c, s->head);
+	__u32 head = s->head;
 
-	c->current = i;
-	c->current_slot = s->head;
-	c->current_last = head->unit_last;
-	c->current_late = head->late;
+	c->current_late = qs_slot(c, head)->late;
 	qs_unit_pop(c, s);
-	return 0;
+	return qs_send_packet(c, i, head, now);
 }
 
 QS_FN int qs_unit_drop_late(qs_core_t *c, __u32 i, __u64 now)
@@ -273,16 +271,17 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 
 	if (c->doomed != QS_NIL)
 		return qs_drop_doomed(c);
-	if (QS_READ(c->closed) != QS_NIL)
-		qs_end_closed(c, now);
 	if (c->rate && c->free_at > now) {
 		c->wake = c->free_at;
 		return QS_DEQ_WAIT;
 	}
 	if (c->current != QS_NIL)
-		return qs_send_unit(c, c->current, now);
-	if (c->heap_len[QS_HEAP_WAIT])
+		return qs_send_packet(c, c->current, c->current_slot, now);
+	if (c->heap_len[QS_HEAP_WAIT]) {
+		if (QS_READ(c->closed) != QS_NIL)
+			qs_end_closed(c, now); /* they wait there */
 		qs_release(c, QS_HEAP_WAIT, now);
+	}
 	if (c->heap_len[QS_HEAP_AHEAD])
 		qs_release(c, QS_HEAP_AHEAD, now);
 	if (qs_besteffort_due(c))
@@ -295,8 +294,7 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 		return qs_drop_doomed(c);
 	if (i != QS_NIL) {
 		qs_heap_del(c, i);
-		qs_unit_start(c, i);
-		return qs_send_unit(c, i, now);
+		return qs_unit_start(c, i, now);
 	}
 	if (c->be_packets)
 		return qs_send_besteffort(c, now);

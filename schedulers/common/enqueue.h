@@ -87,6 +87,17 @@ QS_INLINE int qs_enqueue_unit(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 	return 0;
 }
 
+/* Most units are one packet, and most of those find their queue empty. */
+QS_INLINE int qs_enqueue_first(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
+{
+	qs_stream_t *s = qs_stream(c, i);
+
+	qs_unit_alone(c, s, slot);
+	if (c->current != i)
+		qs_stream_schedule(c, i, now);
+	return 0;
+}
+
 QS_INLINE int qs_has_room(qs_core_t *c, const qs_stream_t *s)
 {
 	return qs_streams_have_room(c) && s->packets < c->stream_limit;
@@ -114,8 +125,6 @@ QS_INLINE int qs_enqueue(qs_core_t *c, const struct qs_packet *p, __u64 now)
 	qs_stream_t *s;
 	int refused;
 
-	if (QS_READ(c->closed) != QS_NIL)
-		qs_end_closed(c, now);
 	if (i >= c->n_streams)
 		return qs_enqueue_besteffort(c, p, now);
 	s = qs_stream(c, i);
@@ -140,10 +149,12 @@ QS_INLINE int qs_enqueue(qs_core_t *c, const struct qs_packet *p, __u64 now)
 	}
 	slot = qs_slot_alloc(c);
 	qs_slot_fill(c, slot, p, now);
-	s->spared = 0;
 	s->packets++;
 	s->bytes += p->len;
-	qs_enqueue_unit(c, i, slot, now);
+	if (s->head == QS_NIL && !s->framed && !(p->flags & QS_UNIT_PART))
+		qs_enqueue_first(c, i, slot, now);
+	else
+		qs_enqueue_unit(c, i, slot, now);
 	return slot;
 }
 

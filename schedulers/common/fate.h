@@ -39,28 +39,40 @@ QS_INLINE __u32 qs_delay_bucket(__u64 delay)
 /* The shortest delay of bucket k. */
 QS_INLINE __u64 qs_delay_from(__u32 k)
 {
-	const __u32 part[] = { 128, QS_DELAY_SECOND, QS_DELAY_THIRD,
-			       QS_DELAY_FOURTH };
+	__u64 part = k % 4 < 2 ? 128 : QS_DELAY_THIRD; /* no table: for BPF */
 
-	return (__u64)part[k % 4] << (QS_DELAY_SHIFT + k / 4 - 7);
+	if (k % 4 == 1)
+		part = QS_DELAY_SECOND;
+	if (k % 4 == 3)
+		part = QS_DELAY_FOURTH;
+	return part << (QS_DELAY_SHIFT + k / 4 - 7);
 }
 
-QS_FN int qs_delay_count(qs_stream_t *s, __u64 delay)
+/* The bucket of a delay that is not in the last one's. */
+QS_FN int qs_delay_seek(qs_stream_t *s, __u64 delay)
 {
 	__u32 k = delay >> 45 ? QS_DELAYS - 1 : qs_delay_bucket(delay);
 
-	s->delay[k]++;
+	s->bucket = k;
+	s->bucket_from = qs_delay_from(k);
+	s->bucket_width = qs_delay_from(k + 1) - s->bucket_from;
+	if (k == QS_DELAYS - 1)
+		s->bucket_width = ~0ull - s->bucket_from;
 	return 0;
 }
 
+/* A packet mostly waits as long as the one before it. */
 QS_INLINE void qs_delay(qs_stream_t *s, __u64 delay)
 {
 	s->delay_last = delay;
 	s->delay_sum += delay;
 	if (delay > s->delay_max)
 		s->delay_max = delay;
-	if (delay >= QS_DELAY_MIN)
-		qs_delay_count(s, delay);
+	if (delay < QS_DELAY_MIN)
+		return;
+	if (delay - s->bucket_from >= s->bucket_width)
+		qs_delay_seek(s, delay);
+	s->delay[s->bucket]++;
 }
 
 /* ---- the ring */

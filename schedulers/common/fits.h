@@ -52,14 +52,12 @@ QS_INLINE __u64 qs_fits_time(qs_core_t *c, __u64 bytes)
 /* What is left of the unit that stream i is sending, bytes; 0: it is not. */
 QS_GLOBAL __u64 qs_fits_rest(qs_core_t *c QS_ARENA_ARG, __u32 i)
 {
-	__u32 slot = QS_READ(c->current_slot), last = QS_READ(c->current_last);
+	__u32 slot = QS_READ(c->current_slot);
 	__u32 left = QS_READ(qs_stream(c, i)->packets);
 	__u64 bytes = 0;
 
 	while (left-- && slot < c->n_slots && qs_can_loop) {
 		bytes += qs_fits_bytes(c, QS_READ(qs_slot(c, slot)->len), 1);
-		if (slot == last)
-			break;
 		slot = QS_READ(qs_slot(c, slot)->next);
 	}
 	return bytes;

@@ -71,6 +71,26 @@ QS_INLINE void qs_unit_end(qs_core_t *c, qs_stream_t *s, __u64 now)
 	s->units++;
 }
 
+/* The flags of a packet that begins a frame, ends one, or has more parts. */
+#define QS_UNIT_PART (QS_TX_FRAME_START | QS_TX_FRAME_END | QS_CBF_MORE)
+
+/* Of an empty queue: a packet that is a unit. */
+QS_INLINE void qs_unit_alone(qs_core_t *c, qs_stream_t *s, __u32 i)
+{
+	qs_slot_t *p = qs_slot(c, i);
+
+	p->unit_next = QS_NIL;
+	p->unit_last = i;
+	p->unit_bytes = p->len;
+	p->unit_packets = 1;
+	p->late = 0;
+	p->order = c->order++;
+	s->head = i;
+	s->tail = i;
+	s->units = 1;
+	s->spared = 0;
+}
+
 /*
  * The last unit, which just ended, goes before the first that has a later
  * deadline of its own.

@@ -136,8 +136,8 @@ static inline void vcheck_stream(struct vcheck *k, __u32 i)
 		return;
 	}
 	if (k->c->current == i)
-		packets += vcheck_chain(k, k->c->current_slot,
-					k->c->current_last, &bytes, i);
+		packets +=
+			vcheck_chain(k, k->c->current_slot, QS_NIL, &bytes, i);
 	vcheck_queue(k, i, &packets, &bytes);
 	vcheck_place(k, i);
 	vcheck_that(k, packets == s->packets, "a stream's packets");

@@ -93,6 +93,30 @@ struct bpf_sk_buff_ptr {
 	struct sk_buff *skb;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct refcount_struct {
+	atomic_t refs;
+} refcount_t;
+
+struct sock {
+	refcount_t sk_wmem_alloc;
+	int sk_wmem_queued;
+	int sk_sndbuf;
+};
+
+struct tcp_sock {
+	__u32 srtt_us; /* eighths of a us */
+	__u32 snd_cwnd;
+	__u32 mss_cache;
+	__u32 snd_wnd;
+	__u32 write_seq;
+	__u32 snd_nxt;
+	__u32 snd_una;
+};
+
 #pragma clang attribute pop
 
 struct nlattr;
@@ -118,5 +142,14 @@ extern void bpf_qdisc_watchdog_schedule(struct Qdisc *sch, __u64 expire,
 extern void bpf_qdisc_bstats_update(struct Qdisc *sch,
 				    const struct sk_buff *skb) __ksym __weak;
 extern __u32 bpf_skb_get_hash(struct sk_buff *p) __ksym __weak;
+/* Linux 6.2. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/* A kernel's object, of a type that is declared above. */
+#define QS_KERNEL_CAST(p, type) \
+	((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
+/* A member, 0 where the kernel has none such. */
+#define QS_KERNEL_READ(p, member) \
+	(bpf_core_field_exists((p)->member) ? (p)->member : 0)
 
 #endif

@@ -10,6 +10,7 @@
 #include "bpf/maps.bpf.h"
 #include "bpf/attached.bpf.h"
 #include "bpf/admit.bpf.h"
+#include "bpf/info.bpf.h"
 
 #include <qsockets/sched.h>
 
@@ -130,6 +131,8 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	ss->stream = i;
 	ss->gen = QS_LIFE_GEN(s->life) + 1;
 	ss->ifindex = dev->ifindex;
+	ss->rate_at = bpf_ktime_get_ns();
+	ss->rate_bytes = ss->rate = 0;
 	__sync_lock_test_and_set(&s->life, QS_LIFE(ss->gen, 1)); /* ordered */
 	ss->dev = index;
 	return 0;
@@ -229,101 +232,30 @@ int qs_setsockopt(struct bpf_sockopt *ctx)
 	return 1;
 }
 
-/* ---- info */
+/* ---- what is asked for */
 
-static __always_inline void info_stream(struct qos_info *o, qs_stream_t *s,
-					__u32 gen)
-{
-	o->oln = s->attr.oln;
-	o->old = s->attr.old;
-	o->ipg = s->attr.ipg;
-	o->stream_flags = s->attr.flags;
-	if (s->gen_seen != gen) { /* nothing was sent yet */
-		o->cur_oln = o->oln;
-		o->cur_old = o->old;
-		return;
-	}
-	o->cur_oln = s->cur_oln;
-	o->cur_old = s->cur_old;
-	o->backlog_packets = s->packets;
-	o->backlog_units = s->units;
-	o->backlog_bytes = s->bytes;
-	o->sent_units = s->sent_units;
-	o->sent_packets = s->sent_packets;
-	o->sent_bytes = s->sent_bytes;
-	o->late_units = s->late_units;
-	o->dropped_late = s->dropped_late;
-	o->dropped_frame = s->dropped_frame;
-	o->dropped_overflow = s->dropped_overflow;
-	o->violations = s->violations;
-	o->delay_last_ns = s->delay_last;
-	o->delay_max_ns = s->delay_max;
-}
-
-static __noinline int fates_option(struct bpf_sockopt *ctx)
+static __noinline int get_option(struct bpf_sockopt *ctx)
 {
 	struct qs_sock *ss = NULL;
 
+	if (ctx->optname == QS_ADMISSION)
+		return admission_get(ctx);
+	if (ctx->optname != QS_INFO && ctx->optname != QS_FATES)
+		return -QS_ENOPROTOOPT;
 	if (ctx->sk)
 		ss = bpf_sk_storage_get(&qs_socks, ctx->sk, NULL, 0);
 	if (!ss || !ss->dev)
 		return -QS_ENOTCONN;
-	return fates(ctx, ss);
+	return ctx->optname == QS_INFO ? info_read(ctx, ss) : fates(ctx, ss);
 }
 
 SEC("cgroup/getsockopt")
 int qs_getsockopt(struct bpf_sockopt *ctx)
 {
-	struct qos_info *o = ctx->optval;
-	struct qs_sock *ss = NULL;
-	struct qs_dev *dev;
-	int err;
-
 	if (ctx->level != QS_SOL_QSOCKETS)
 		return 1;
 	qs_use_arena();
-	if (ctx->optname == QS_FATES) {
-		err = fates_option(ctx);
-		if (err)
-			bpf_set_retval(err);
-		return 1;
-	}
-	if (ctx->optname == QS_ADMISSION) {
-		err = admission_get(ctx);
-		bpf_set_retval(err);
-		return 1;
-	}
-	if (ctx->optname != QS_INFO) {
-		bpf_set_retval(-QS_ENOPROTOOPT);
-		return 1;
-	}
-	if (ctx->optlen != sizeof(*o) || (void *)(o + 1) > ctx->optval_end) {
-		bpf_set_retval(-QS_EINVAL);
-		return 1;
-	}
-	if (ctx->sk)
-		ss = bpf_sk_storage_get(&qs_socks, ctx->sk, NULL, 0);
-	if (!ss || !ss->dev) {
-		bpf_set_retval(-QS_ENOTCONN);
-		return 1;
-	}
-	__builtin_memset(o, 0, sizeof(*o));
-	o->size = sizeof(*o);
-	o->state = QOS_STATE_ATTACHED;
-	dev = attached_dev(ss);
-	if (!dev) {
-		o->state |= QOS_STATE_DEVICE_GONE;
-	} else {
-		o->exact = dev->qdisc == QS_QDISC_ON;
-		o->engine = o->exact ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
-		__builtin_memcpy(o->dev, dev->name, sizeof(o->dev));
-		__builtin_memcpy(o->name, dev->sched_name, sizeof(o->name));
-		o->device_rate = dev->rate;
-		info_stream(o, attached_stream(ss), ss->gen);
-	}
-	/* volatile: the context takes no store of the two at once */
-	*(volatile __s32 *)&ctx->optlen = sizeof(*o);
-	*(volatile __s32 *)&ctx->retval = 0;
+	bpf_set_retval(get_option(ctx));
 	return 1;
 }
 

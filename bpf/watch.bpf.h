@@ -112,8 +112,7 @@ static __noinline int fates(struct bpf_sockopt *ctx, struct qs_sock *ss)
 	}
 	if (!n)
 		return -QS_EAGAIN;
-	*(volatile __s32 *)&ctx->optlen = n * sizeof(struct qos_fate);
-	*(volatile __s32 *)&ctx->retval = 0;
+	ctx->optlen = n * sizeof(struct qos_fate);
 	return 0;
 }
 

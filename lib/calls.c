@@ -199,29 +199,6 @@ static int change(int fd, const struct qos_params *params)
 	return 0;
 }
 
-static int read_info(int fd, struct qos_info *to, size_t size)
-{
-	struct qos_info all;
-	socklen_t len = sizeof(all);
-
-	if (!to)
-		return qs_fail(EFAULT, "info is NULL");
-	if (size < sizeof(all.size))
-		return qs_fail(EINVAL,
-			       "size is %zu, too small for a struct "
-			       "qos_info",
-			       size);
-	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &all, &len))
-		return qs_attached_fail(fd, errno);
-	if (size > sizeof(all)) {
-		memset((char *)to + sizeof(all), 0, size - sizeof(all));
-		size = sizeof(all);
-	}
-	all.size = size;
-	memcpy(to, &all, size);
-	return 0;
-}
-
 /* ---- public */
 
 QS_PUBLIC int qattach(int fd, struct qos_params *params)
@@ -261,11 +238,6 @@ QS_PUBLIC int qdetach(int fd)
 QS_PUBLIC int qchange(int fd, struct qos_params *params)
 {
 	return qs_return(change(fd, params));
-}
-
-QS_PUBLIC int qinfo(int fd, struct qos_info *info, size_t size)
-{
-	return qs_return(read_info(fd, info, size));
 }
 
 QS_PUBLIC int qclose(int fd)

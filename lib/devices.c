@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "internal.h"
-#include "schedulers/common/mem.h"
+#include "schedulers/common/info.h"
 
 /* ---- entries */
 
@@ -51,44 +51,18 @@ __u32 qs_dev_find(const struct qs_system *sys, __u64 netns, __u32 ifindex,
 
 /* ---- what qsock shows */
 
-static void stream_info(const struct qs_dev *dev, const struct qs_stream *s,
-			struct qos_info *o)
+static void view_stream(const struct qs_dev *dev, struct qs_core *core,
+			struct qs_stream_view *v)
 {
-	o->size = sizeof(*o);
-	o->exact = dev->qdisc == QS_QDISC_ON;
-	o->engine = o->exact ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
-	o->state = QOS_STATE_ATTACHED;
-	memcpy(o->dev, dev->name, sizeof(o->dev));
-	memcpy(o->name, dev->sched_name, sizeof(o->name));
-	o->device_rate = dev->rate;
-	o->oln = s->attr.oln;
-	o->old = s->attr.old;
-	o->ipg = s->attr.ipg;
-	o->stream_flags = s->attr.flags;
-	o->cur_oln = o->oln;
-	o->cur_old = o->old;
-}
+	const struct qs_stream *s = qs_stream(core, v->id);
+	__u32 gen = QS_LIFE_GEN(QS_READ(s->life));
 
-/* The qdisc writes these, once it has seen a packet of this attachment. */
-static void stream_counters(const struct qs_stream *s, struct qos_info *o)
-{
-	if (s->gen_seen != QS_LIFE_GEN(s->life))
-		return;
-	o->cur_oln = s->cur_oln;
-	o->cur_old = s->cur_old;
-	o->backlog_packets = s->packets;
-	o->backlog_units = s->units;
-	o->backlog_bytes = s->bytes;
-	o->sent_units = s->sent_units;
-	o->sent_packets = s->sent_packets;
-	o->sent_bytes = s->sent_bytes;
-	o->late_units = s->late_units;
-	o->dropped_late = s->dropped_late;
-	o->dropped_frame = s->dropped_frame;
-	o->dropped_overflow = s->dropped_overflow;
-	o->violations = s->violations;
-	o->delay_last_ns = s->delay_last;
-	o->delay_max_ns = s->delay_max;
+	v->pid = s->pid;
+	v->uid = s->uid;
+	v->info.size = sizeof(v->info);
+	qs_info_fill(&v->info, dev, core, s, gen);
+	if (s->gen_seen == gen)
+		qs_delay_quantiles(&v->info, s->delay);
 }
 
 static int read_streams(struct qs_core *core, struct qs_device_view *view)
@@ -108,11 +82,8 @@ static int read_streams(struct qs_core *core, struct qs_device_view *view)
 			continue;
 		v = &view->stream[view->streams++];
 		v->id = i;
-		v->pid = s->pid;
-		v->uid = s->uid;
 		v->closed = refs == 1 && s->packets;
-		stream_info(&view->dev, s, &v->info);
-		stream_counters(s, &v->info);
+		view_stream(&view->dev, core, v);
 	}
 	return 0;
 }
@@ -137,6 +108,8 @@ static int read_core(__u32 index, struct qs_device_view *view)
 	view->dropped_frame = core->dropped_frame;
 	view->dropped_overflow = core->dropped_overflow;
 	view->violations = core->violations;
+	view->reserved = core->reserved;
+	view->promise_void = qs_promise_void(view->dev.sched, core);
 	return read_streams(core, view);
 }
 

@@ -73,6 +73,11 @@ int qs_fd_check(int fd);
 /* Of a call that needs an attached socket. */
 int qs_attached_fail(int fd, int err);
 
+/* ---- info.c */
+
+/* Of the packets that were counted by delay, and of the others that were sent. */
+void qs_delay_quantiles(struct qos_info *o, const __u32 delay[QS_DELAYS]);
+
 /* ---- path.c */
 
 /* Where the BPF file system is, mounted if it is not; `path` is PATH_MAX. */
@@ -194,6 +199,8 @@ struct qs_device_view {
 	__u64 be_sent_packets, be_sent_bytes, be_dropped;
 	__u64 dropped_late, dropped_frame, dropped_overflow;
 	__u64 violations;
+	__u64 reserved; /* bit/s */
+	int promise_void; /* streams of unequal periods have reserved */
 	struct qs_stream_view *stream;
 	__u32 streams;
 };

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The manager's answer to QS_INFO, given under the socket's lock. */
+#ifndef QS_INFO_BPF_H
+#define QS_INFO_BPF_H
+
+#include "bpf/attached.bpf.h"
+
+#include "schedulers/common/fate.h"
+#include "schedulers/common/info.h"
+
+#define QS_IPPROTO_TCP 6
+
+/* Bytes since the rate was last found, if that is long enough ago. */
+static __always_inline void info_rate(const struct qos_info *o,
+				      struct qs_sock *ss)
+{
+	__u64 now = bpf_ktime_get_ns(), took = now - ss->rate_at;
+
+	if (took < QS_RATE_NS)
+		return;
+	ss->rate =
+		(o->sent_bytes - ss->rate_bytes) * 8 * 1000000 / (took / 1000);
+	ss->rate_bytes = o->sent_bytes;
+	ss->rate_at = now;
+}
+
+_Static_assert(offsetof(struct qs_info, delay) % 8 == 0 &&
+		       offsetof(struct qs_stream, delay) % 8 == 0 &&
+		       QS_DELAYS % 2 == 0,
+	       "buckets are copied in pairs");
+
+/* The bounds are checked where the verifier wants to see it. */
+static __always_inline void info_delays(struct bpf_sockopt *ctx,
+					const qs_stream_t *s)
+{
+	const __u64 QS_MEM *from = (const __u64 QS_MEM *)s->delay;
+	struct qs_info *all = ctx->optval;
+	__u64 *to = (__u64 *)all->delay;
+	__u32 k;
+
+	if ((void *)(all + 1) > ctx->optval_end)
+		return;
+#pragma unroll
+	for (k = 0; k < QS_DELAYS / 2; k++)
+		to[k] = from[k];
+}
+
+/* As SIOCOUTQ: before a connection is there, nothing is on its way. */
+static __always_inline void info_tcp(struct qos_info *o, struct bpf_sock *bsk)
+{
+	struct tcp_sock *tp = QS_KERNEL_CAST(bsk, struct tcp_sock);
+	__u32 next = QS_KERNEL_READ(tp, snd_nxt);
+
+	o->tcp_rtt_us = QS_KERNEL_READ(tp, srtt_us) >> 3;
+	o->tcp_cwnd = QS_KERNEL_READ(tp, snd_cwnd);
+	o->tcp_mss = QS_KERNEL_READ(tp, mss_cache);
+	o->tcp_rcv_wnd = QS_KERNEL_READ(tp, snd_wnd);
+	switch (bsk->state) {
+	case BPF_TCP_CLOSE:
+	case BPF_TCP_LISTEN:
+	case BPF_TCP_SYN_SENT:
+	case BPF_TCP_SYN_RECV:
+		return;
+	}
+	o->tcp_unsent = QS_KERNEL_READ(tp, write_seq) - next;
+	o->tcp_unacked = next - QS_KERNEL_READ(tp, snd_una);
+}
+
+/* What counts against the send buffer: of TCP all that is not acknowledged. */
+static __always_inline void info_stack(struct qos_info *o, struct bpf_sock *bsk)
+{
+	struct sock *sk;
+
+	if (!bpf_ksym_exists(bpf_rdonly_cast))
+		return;
+	sk = QS_KERNEL_CAST(bsk, struct sock);
+	o->sndbuf = QS_KERNEL_READ(sk, sk_sndbuf);
+	if (bsk->protocol == QS_IPPROTO_TCP) {
+		o->sndbuf_used = QS_KERNEL_READ(sk, sk_wmem_queued);
+		info_tcp(o, bsk);
+	} else {
+		/* one is the socket itself */
+		o->sndbuf_used =
+			QS_KERNEL_READ(sk, sk_wmem_alloc.refs.counter) - 1;
+	}
+}
+
+/*
+ * The device's and the stream's part. All is zero if they are gone, the buckets
+ * too: nobody else answers at this level, so the kernel left them so.
+ */
+static __always_inline void info_stream(struct bpf_sockopt *ctx,
+					struct qos_info *o, struct qs_sock *ss,
+					int with_delays)
+{
+	const struct qs_dev *dev = attached_dev(ss);
+	const qs_stream_t *s = attached_stream(ss);
+
+	if (!dev) {
+		o->state = QOS_STATE_ATTACHED | QOS_STATE_DEVICE_GONE;
+		return;
+	}
+	qs_info_fill(o, dev, qs_window(ss->dev), s, ss->gen);
+	if (with_delays) {
+		info_rate(o, ss);
+		if (s->gen_seen == ss->gen)
+			info_delays(ctx, s);
+	}
+	o->rate = ss->rate;
+}
+
+static __always_inline int info_read(struct bpf_sockopt *ctx,
+				     struct qs_sock *ss)
+{
+	int with_delays = ctx->optlen == sizeof(struct qs_info);
+	struct qos_info *o = ctx->optval;
+
+	if ((!with_delays && ctx->optlen != sizeof(*o)) ||
+	    (void *)(o + 1) > ctx->optval_end)
+		return -QS_EINVAL;
+	if (!ss || !ss->dev)
+		return -QS_ENOTCONN;
+	__builtin_memset(o, 0, sizeof(*o));
+	o->size = sizeof(*o);
+	info_stream(ctx, o, ss, with_delays);
+	if (ctx->sk)
+		info_stack(o, ctx->sk);
+	ctx->optlen = with_delays ? sizeof(struct qs_info) : sizeof(*o);
+	return 0;
+}
+
+#endif

@@ -25,11 +25,12 @@ struct command {
 struct output {
 	int json;
 	int pretty;
+	int statistics;
 };
 
 extern struct output output;
 
-/* Takes -j and -p, before or after the subcommand; 0: it is neither. */
+/* Takes -j, -p and -s, before or after the subcommand; 0: it is neither. */
 int take_option(const char *word);
 
 /* Prints why the library failed; returns EXIT_FAILED. */
@@ -52,7 +53,7 @@ int parse_percent(const char *word, uint32_t *permille);
 /* The longest is "18446744073709551615bit". */
 #define NUMBER_SIZE 32
 const char *print_rate(uint64_t rate, char room[NUMBER_SIZE]);
-const char *print_time(uint32_t us, char room[NUMBER_SIZE]);
+const char *print_time(uint64_t us, char room[NUMBER_SIZE]);
 
 /* ---- the subcommands */
 

@@ -27,15 +27,16 @@ static void usage(FILE *to)
 {
 	size_t i;
 
-	fprintf(to, "usage: qsock [-j] [-p] COMMAND [WORD...]\n");
+	fprintf(to, "usage: qsock [-j] [-p] [-s] COMMAND [WORD...]\n");
 	for (i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "       qsock %s %s\n", commands[i].name,
 			commands[i].usage);
 	fprintf(to, "\n"
-		    "  -j, --json     print JSON\n"
-		    "  -p, --pretty   with line breaks\n"
-		    "  -h, --help     print this\n"
-		    "  -V, --version  print the version\n");
+		    "  -j, --json        print JSON\n"
+		    "  -p, --pretty      with line breaks\n"
+		    "  -s, --statistics  say more of each stream\n"
+		    "  -h, --help        print this\n"
+		    "  -V, --version     print the version\n");
 }
 
 static int help_command(int argc, char **argv)
@@ -47,16 +48,27 @@ static int help_command(int argc, char **argv)
 	return EXIT_DONE;
 }
 
+static void take_letters(const char *letters)
+{
+	output.json |= strchr(letters, 'j') != NULL;
+	output.pretty |= strchr(letters, 'p') != NULL;
+	output.statistics |= strchr(letters, 's') != NULL;
+}
+
 int take_option(const char *word)
 {
-	if (!strcmp(word, "-j") || !strcmp(word, "--json"))
+	size_t n = strlen(word);
+
+	if (!strcmp(word, "--json"))
 		output.json = 1;
-	else if (!strcmp(word, "-p") || !strcmp(word, "--pretty"))
+	else if (!strcmp(word, "--pretty"))
 		output.pretty = 1;
-	else if (!strcmp(word, "-jp") || !strcmp(word, "-pj"))
-		output.json = output.pretty = 1;
-	else
+	else if (!strcmp(word, "--statistics"))
+		output.statistics = 1;
+	else if (n < 2 || *word != '-' || strspn(word + 1, "jps") != n - 1)
 		return 0;
+	else
+		take_letters(word + 1);
 	return 1;
 }
 

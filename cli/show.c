@@ -21,6 +21,31 @@ static void flags_text(uint32_t flags, char room[4])
 	*to = 0;
 }
 
+/* Below the stream's line. */
+static void statistics_text(const struct qos_info *o)
+{
+	char mean[NUMBER_SIZE], p50[NUMBER_SIZE], p99[NUMBER_SIZE];
+	char max[NUMBER_SIZE], rate[NUMBER_SIZE];
+
+	printf("       sent %llu bytes %llu pkts, backlog %llu bytes %u "
+	       "units\n",
+	       (unsigned long long)o->sent_bytes,
+	       (unsigned long long)o->sent_packets,
+	       (unsigned long long)o->backlog_bytes, o->backlog_units);
+	printf("       dropped: late %llu, frame %llu, overflow %llu\n",
+	       (unsigned long long)o->dropped_late,
+	       (unsigned long long)o->dropped_frame,
+	       (unsigned long long)o->dropped_overflow);
+	printf("       delay: mean %s, p50 %s, p99 %s, max %s\n",
+	       print_time(o->delay_mean_ns / 1000, mean),
+	       print_time(o->delay_p50_ns / 1000, p50),
+	       print_time(o->delay_p99_ns / 1000, p99),
+	       print_time(o->delay_max_ns / 1000, max));
+	if (o->reserved)
+		printf("       reserved %s, units of %u bytes\n",
+		       print_rate(o->reserved, rate), o->unit_bytes);
+}
+
 static void stream_text(const struct qs_stream_view *v)
 {
 	const struct qos_info *o = &v->info;
@@ -35,6 +60,21 @@ static void stream_text(const struct qs_stream_view *v)
 	       o->backlog_packets, sent, (unsigned long long)o->late_units,
 	       dropped, (unsigned long long)o->violations,
 	       v->closed ? " closed" : "");
+	if (output.statistics)
+		statistics_text(o);
+}
+
+static void reserved_text(const struct qs_device_view *v)
+{
+	char reserved[NUMBER_SIZE], guarantee[NUMBER_SIZE];
+
+	if (v->dev.guarantee)
+		printf("  reserved %s of %s\n",
+		       print_rate(v->reserved, reserved),
+		       print_rate(v->dev.guarantee, guarantee));
+	if (v->promise_void)
+		printf("  warning: reserved streams have unequal periods: only "
+		       "\"vds\" keeps to that\n");
 }
 
 static void device_text(const struct qs_device_view *v)
@@ -64,6 +104,7 @@ static void device_text(const struct qs_device_view *v)
 	       (unsigned long long)v->be_sent_bytes,
 	       (unsigned long long)v->be_sent_packets,
 	       (unsigned long long)v->be_dropped, v->be_backlog);
+	reserved_text(v);
 	if (v->streams)
 		printf("%6s %7s %6s %7s %7s %5s %7s %8s %5s %7s %5s\n",
 		       "STREAM", "PID", "UID", "OLN/OLD", "IPG", "FLAGS",
@@ -125,6 +166,11 @@ static struct json_object *stream_json(const struct qs_stream_view *v)
 	add_number(j, "violations", o->violations);
 	add_number(j, "delay_last_ns", o->delay_last_ns);
 	add_number(j, "delay_max_ns", o->delay_max_ns);
+	add_number(j, "delay_mean_ns", o->delay_mean_ns);
+	add_number(j, "delay_p50_ns", o->delay_p50_ns);
+	add_number(j, "delay_p99_ns", o->delay_p99_ns);
+	add_number(j, "reserved", o->reserved);
+	add_number(j, "unit_bytes", o->unit_bytes);
 	return j;
 }
 
@@ -143,6 +189,10 @@ static void settings_json(struct json_object *j, const struct qs_device_view *v)
 	add_number(j, "burst", d->burst);
 	add_number(j, "limit", d->packets);
 	add_number(j, "overhead", d->overhead);
+	add_number(j, "guarantee", d->guarantee);
+	add_number(j, "reserved", v->reserved);
+	json_object_object_add(j, "no_promise",
+			       json_object_new_boolean(v->promise_void));
 	add_number(streams, "limit", d->streams);
 	add_number(streams, "attached", v->attached);
 	json_object_object_add(j, "streams", streams);

@@ -136,13 +136,15 @@ const char *print_rate(uint64_t rate, char room[NUMBER_SIZE])
 	return room;
 }
 
-const char *print_time(uint32_t us, char room[NUMBER_SIZE])
+const char *print_time(uint64_t us, char room[NUMBER_SIZE])
 {
-	if (us >= 1000000)
+	if (us >= 1000000000)
+		snprintf(room, NUMBER_SIZE, "%.0fs", us / 1e6);
+	else if (us >= 1000000)
 		snprintf(room, NUMBER_SIZE, "%.3gs", us / 1e6);
 	else if (us >= 1000)
 		snprintf(room, NUMBER_SIZE, "%.3gms", us / 1e3);
 	else
-		snprintf(room, NUMBER_SIZE, "%uus", us);
+		snprintf(room, NUMBER_SIZE, "%uus", (unsigned int)us);
 	return room;
 }

@@ -20,6 +20,15 @@ check_equal "it is not closed" false "$(stream_values closed)"
 check_equal "the device has its settings" "dwcs 8000000 128" "$(values scheduler rate limit)"
 check_equal "the queue has what the stream queued" 3 "$(values backlog_packets)"
 check "the text has the stream" grep -qE "^ +[0-9]+ +$HOLDER +$NOBODY +1/2 " <(qsock show)
+check_equal "one packet has left: its delay is the longest and all quantiles" \
+	"$(stream_values delay_max_ns delay_max_ns delay_max_ns delay_max_ns)" \
+	"$(stream_values delay_mean_ns delay_p50_ns delay_p99_ns delay_last_ns)"
+check_equal "nothing is reserved" "0 false" "$(values reserved no_promise)"
+check "-s shows delays" grep -qE '^ +delay: mean .+, p50 .+, p99 .+, max .+' <(qsock -s show)
+check_fails "without it there are none" grep -q 'delay:' <(qsock show)
+check_fails "-s takes 80 columns" grep -qE '.{81}' <(qsock show -s)
+check "show -sj prints valid JSON" python3 -m json.tool <(qsock show -sj)
+check_refused "unknown letters are refused" "no option" qsock -jx show
 check "the text has the device" grep -q '^eth0: dwcs rate 8Mbit limit 128 streams 1/5' <(qsock show)
 
 statistics() { tc -s qdisc show dev eth0 root; }

@@ -8,7 +8,7 @@ A trace is used only if a clock that is off by MOST decides the same in the
 simulator; the guest's time is deterministic, so its clock is better.
 
 icount: 1
-timeout: 1800
+timeout: 600
 """
 import collections
 import itertools

@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -335,6 +336,11 @@ int main(int argc, char **argv)
 		return 2;
 	if (sched_setscheduler(0, SCHED_FIFO, &priority)) {
 		perror("sched_setscheduler");
+		return 1;
+	}
+	/* the guest's time runs on while a page is read */
+	if (mlockall(MCL_CURRENT)) {
+		perror("mlockall");
 		return 1;
 	}
 	lab_up(2);

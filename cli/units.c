@@ -118,7 +118,7 @@ int parse_percent(const char *word, uint32_t *permille)
 
 	if (parse(word, percent_units, UINT32_MAX - 1, &value))
 		return -EINVAL;
-	*permille = value + 0.5;
+	*permille = (uint64_t)(2 * value + 1) / 2;
 	return !*permille && value > 0 ? -EINVAL : 0;
 }
 

@@ -15,7 +15,8 @@
  * streams that may use idle time; else nothing until the next release.
  *
  * Limits: a unit that does not fit into the stream's share of the queue is
- * refused whole, or takes the place of one of a lower drop priority. Within one release time, streams go by order of arrival.
+ * refused whole, or takes the place of one of a lower drop priority. Within one
+ * release time, streams go by order of arrival.
  */
 #ifndef QS_COMMON_ENGINE_H
 #define QS_COMMON_ENGINE_H

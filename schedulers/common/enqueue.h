@@ -41,16 +41,15 @@ QS_FN int qs_enqueue_besteffort(qs_core_t *c, const struct qs_packet *p,
 }
 
 /*
- * The last unit has another part, and not its end. When the stream has no room
- * for more, a droppable one will be lost; one that must not be is let go as it
- * is, and what comes after it is a unit of its own.
+ * The last unit has another part, and not its end. One that will never have
+ * room for its end is lost, if it may be dropped; else it is let go as it is,
+ * and what comes after it is a unit of its own.
  */
 QS_FN int qs_unit_grew(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
 
-	if (s->packets >= c->stream_limit &&
-	    qs_packet_prio(c, s, 0) == QS_PRIO_FIXED)
+	if (qs_unit_outgrown(c, s))
 		qs_unit_finish(c, i, now);
 	else if (s->heap == QS_NIL && c->current != i)
 		qs_stream_schedule(c, i, now);
@@ -76,6 +75,8 @@ QS_INLINE int qs_enqueue_unit(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 	qs_stream_t *s = qs_stream(c, i);
 	__u32 flags = qs_slot(c, slot)->flags;
 
+	/* a message before it may have said so and been lost */
+	qs_slot(c, slot)->flags |= s->framed & QS_TX_NON_DROPPABLE;
 	if (s->open == QS_NIL)
 		qs_unit_begin(c, s, slot);
 	else
@@ -136,12 +137,12 @@ QS_INLINE int qs_enqueue(qs_core_t *c, const struct qs_packet *p, __u64 now)
 		qs_stream_settle(c, i);
 		return QS_REFUSED_FRAME;
 	}
-	if (p->flags & QS_TX_FRAME_START)
+	if (p->flags & QS_TX_FRAME_START) {
 		qs_unit_end_open(c, i, now); /* it was never ended */
+		s->framed = 0;
+	}
 	if (!qs_has_room(c, s)) {
 		refused = qs_enqueue_full(c, p, now);
-		if (refused == QS_REFUSED_FULL && qs_unit_ends(s, p->flags))
-			qs_unit_end_open(c, i, now);
 		if (refused) {
 			qs_stream_settle(c, i);
 			return refused;

@@ -24,13 +24,16 @@ QS_INLINE int qs_unit_ends(const qs_stream_t *s, __u32 flags)
 }
 
 /*
- * Frame marks, kept for refused packets too. Returns whether the packet ends
- * its unit: it is in no frame or ends one, and its message has no more parts.
+ * Frame marks, kept for refused packets too, and whether the frame must not be
+ * dropped. Returns whether the packet ends its unit: it is in no frame or ends
+ * one, and its message has no more parts.
  */
 QS_INLINE int qs_frame_mark(qs_stream_t *s, __u32 flags)
 {
 	if (flags & QS_TX_FRAME_START)
-		s->framed = 1;
+		s->framed = QS_TX_FRAME_START;
+	if (s->framed)
+		s->framed |= flags & QS_TX_NON_DROPPABLE;
 	if (flags & QS_TX_FRAME_END)
 		s->framed = 0;
 	return qs_unit_ends(s, flags);
@@ -48,11 +51,20 @@ QS_INLINE __u32 qs_unit_prio(const qs_stream_t *s, __u32 flags)
 /* That of the unit which a packet with `flags` is, or is a part of. */
 QS_INLINE __u32 qs_packet_prio(qs_core_t *c, const qs_stream_t *s, __u32 flags)
 {
-	__u32 fixed = flags & QS_TX_NON_DROPPABLE;
+	__u32 fixed = (flags | s->framed) & QS_TX_NON_DROPPABLE;
 
 	if (s->open != QS_NIL)
-		flags = qs_slot(c, s->open)->flags | fixed;
-	return qs_unit_prio(s, flags);
+		flags = qs_slot(c, s->open)->flags;
+	return qs_unit_prio(s, flags | fixed);
+}
+
+/* Has the last unit all the room there is, and must not be dropped? */
+QS_INLINE int qs_unit_outgrown(qs_core_t *c, const qs_stream_t *s)
+{
+	const qs_slot_t *head = qs_slot(c, s->open);
+
+	return head->unit_packets >= c->stream_limit &&
+	       qs_unit_prio(s, head->flags) == QS_PRIO_FIXED;
 }
 
 /* ---- another unit gives way */
@@ -149,6 +161,10 @@ QS_INLINE int qs_refuse(qs_core_t *c, __u32 i, const struct qs_packet *p,
 		if (s->open != QS_NIL)
 			qs_frame_lose(c, i, now);
 		s->broken = !ends;
+	} else if (s->open != QS_NIL) {
+		qs_slot(c, s->open)->flags |= p->flags & QS_TX_NON_DROPPABLE;
+		if (ends || qs_unit_outgrown(c, s))
+			qs_unit_finish(c, i, now);
 	}
 	qs_watch(c, s, now);
 	return 0;

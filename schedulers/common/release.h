@@ -64,8 +64,12 @@ QS_FN int qs_stream_move(qs_core_t *c, __u32 i)
 	return 0;
 }
 
-/* Since the last period ended, whole ones may have gone by without a unit. */
-QS_INLINE void qs_stream_idle(qs_core_t *c, qs_stream_t *s, __u64 arrival)
+/*
+ * Since the last period ended, whole ones may have gone by without a unit. A
+ * window that begins only now does not have them.
+ */
+QS_INLINE void qs_stream_idle(qs_core_t *c, qs_stream_t *s, __u64 arrival,
+			      int anew)
 {
 	__u64 violations, n;
 
@@ -74,7 +78,8 @@ QS_INLINE void qs_stream_idle(qs_core_t *c, qs_stream_t *s, __u64 arrival)
 		return;
 	violations = s->violations;
 	n = (arrival - s->period_next) / qs_period(s);
-	sched_idle(s, n);
+	if (!anew)
+		sched_idle(s, n);
 	s->period_next += n * qs_period(s); /* they are counted once */
 	qs_violated(c, s, violations);
 }
@@ -94,8 +99,7 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 		qs_heap_add(c, QS_HEAP_WAIT, i);
 		return 0;
 	}
-	if (!qs_stream_adopt(s))
-		qs_stream_idle(c, s, head->arrival);
+	qs_stream_idle(c, s, head->arrival, qs_stream_adopt(s));
 	s->release = head->arrival;
 	if (s->now.ipg && s->period_next > s->release)
 		s->release = s->period_next;

@@ -63,6 +63,7 @@ static void play_send(struct play *p)
 		flags |= QS_CBF_MORE;
 	if (vclock_between(v, 0, 9) == 0)
 		flags |= QS_CBF_RELIABLE;
+	flags |= vclock_between(v, 0, 7) << QS_TX_PRIO_SHIFT;
 	if (vclock_between(v, 0, 1))
 		deadline = v->now + vclock_between(v, 0, 40 * MS) - 5 * MS;
 	vclock_send_with(v, i, vclock_between(v, 60, 1514), deadline, flags);
@@ -321,8 +322,8 @@ static void the_largest_core_works(void **state)
 
 #define PRIO(n) ((n) << QS_TX_PRIO_SHIFT)
 
-/* A datagram that must not lose its rest ends without it, and is whole then. */
-static void a_unit_that_ends_without_its_rest_may_give_way(void **state)
+/* It says so of the whole datagram, though it is lost itself. */
+static void a_lost_rest_that_must_stay_keeps_its_unit(void **state)
 {
 	__u32 i, first, rest, next;
 	struct vclock v;
@@ -334,9 +335,9 @@ static void a_unit_that_ends_without_its_rest_may_give_way(void **state)
 	first = vclock_send_with(&v, i, 1000, 0, PRIO(1) | QS_CBF_MORE);
 	rest = vclock_send_with(&v, i, 1000, 0, QS_TX_NON_DROPPABLE);
 	next = vclock_send_with(&v, i, 1000, 0, PRIO(2));
-	assert_int_equal(v.packets[first].fate, V_DROPPED);
+	assert_int_equal(v.packets[first].fate, V_QUEUED);
 	assert_int_equal(v.packets[rest].fate, V_REFUSED);
-	assert_int_equal(v.packets[next].fate, V_QUEUED);
+	assert_int_equal(v.packets[next].fate, V_REFUSED);
 	assert_null(vcheck(v.core));
 	vclock_fini(&v);
 }
@@ -377,8 +378,7 @@ int main(void)
 		cmocka_unit_test(there_are_as_many_streams_as_were_asked_for),
 		cmocka_unit_test(a_stream_that_is_not_there_is_best_effort),
 		cmocka_unit_test(the_largest_core_works),
-		cmocka_unit_test(
-			a_unit_that_ends_without_its_rest_may_give_way),
+		cmocka_unit_test(a_lost_rest_that_must_stay_keeps_its_unit),
 		cmocka_unit_test(a_stream_that_may_be_dropped_now_gives_way),
 	};
 

@@ -14,7 +14,9 @@ from fractions import Fraction
 
 SECOND = 10**9
 MICROSECOND = 10**3
-HORIZON = 10 * SECOND  # a unit without any period or deadline; a frame's end
+HORIZON = 10 * SECOND  # a unit without any period or deadline
+FRAME = SECOND  # after that a frame needs no end
+ABOVE_ALL = 8  # what must not be dropped; drop priorities are 0 to 7
 BE_SHARE = 20  # one byte in so many is for best effort
 PACKET = 1514
 BE_DUE = PACKET * (BE_SHARE - 1)
@@ -22,12 +24,13 @@ BE_MOST = 16 * BE_DUE
 
 
 class Message:
-    def __init__(self, stream, seq, size, deadline=None, fixed=False):
+    def __init__(self, stream, seq, size, deadline=None, fixed=False, prio=0):
         self.stream = stream
         self.seq = seq
         self.size = size
         self.deadline = deadline
         self.fixed = fixed  # not droppable
+        self.prio = prio
 
 
 class Unit:
@@ -36,9 +39,10 @@ class Unit:
         self.arrival = now  # of the first message; once whole, of the last
         self.place = None  # among all units, by when they were whole
         self.missed = False
+        self.fixed = message.fixed  # any of its messages is, lost ones too
 
     deadline = property(lambda self: self.messages[0].deadline)
-    fixed = property(lambda self: any(m.fixed for m in self.messages))
+    prio = property(lambda self: self.messages[0].prio)
 
 
 # ---- the schedulers: precedence and windows
@@ -151,11 +155,13 @@ class Stream:
         self.queue = []  # whole units
         self.open = None  # the unit that comes after them, still without an end
         self.in_frame = False
+        self.frame_fixed = False  # one of the frame's messages is
         self.lost = False  # to its end, this frame is dropped
         self.turn = False  # the first unit has a release and a deadline
         self.released = False
         self.release = self.deadline = self.place = None
         self.next_period = None
+        self.counted = None  # up to then, periods without a unit were counted
         self.next_seq = 0
         self.violations = 0
         self.fates = {"sent": 0, "late": 0, "dropped": 0}
@@ -166,6 +172,10 @@ class Stream:
 
     def may_drop(self, unit):
         return not (self.fixed or unit.fixed)
+
+    def rank(self, unit):
+        """Units of a lower one give way to it."""
+        return unit.prio if self.may_drop(unit) else ABOVE_ALL
 
     def missed_for_good(self):
         """The first unit's miss was counted, and it is sent as it is."""
@@ -223,7 +233,7 @@ class Simulation:
             self.begin_unit(s)
         elif s.open:
             s.turn = True
-            s.release = s.open.arrival + HORIZON
+            s.release = s.open.arrival + FRAME
             s.place = self.new_place()
 
     def begin_unit(self, s):
@@ -238,14 +248,15 @@ class Simulation:
         s.release = unit.arrival
         if s.period and s.next_period is not None:
             s.release = max(s.release, s.next_period)
-            idle = s.release - s.next_period
-            while idle >= s.period and not fresh:
-                idle -= s.period
-                self.rules.idle(s)
+            while s.counted + s.period <= s.release:
+                s.counted += s.period
+                if not fresh:
+                    self.rules.idle(s)
         s.set_deadline()
 
     def end_period(self, s):
         s.next_period = s.release + s.period
+        s.counted = s.next_period
 
     # ---- what comes
 
@@ -268,9 +279,9 @@ class Simulation:
         elif at == 0 and s.turn:
             s.set_deadline()
 
-    def send(self, name, size, deadline=None, fixed=False, start=False, end=False):
+    def send(self, name, size, start=False, end=False, **said):
         s = self.streams[name]
-        message = Message(s, s.next_seq, size, deadline, fixed)
+        message = Message(s, s.next_seq, size, **said)
         s.next_seq += 1
         if start:
             s.lost = False
@@ -278,33 +289,59 @@ class Simulation:
             s.in_frame = s.lost = s.in_frame and not end
             self.tell(message, self.now, "dropped-frame")
             return
-        if start and s.open:
-            self.whole(s)
         if start:
-            s.in_frame = True
+            if s.open:
+                self.whole(s)
+            s.in_frame, s.frame_fixed = True, False
+        if s.in_frame:
+            s.frame_fixed = message.fixed = s.frame_fixed or message.fixed
         if end:
             s.in_frame = False
-        in_sending = len(self.rest) if self.sending is s else 0
-        if s.queued() + in_sending >= self.limit:
-            self.overflow(s, message)
-            return
-        if s.open:
-            s.open.messages.append(message)
+        unit = s.open or Unit(message, self.now)
+        unit.fixed = unit.fixed or message.fixed
+        if not self.full(s) or self.make_room(s, unit):
+            self.take(s, unit, message)
         else:
-            s.open = Unit(message, self.now)
-            if s.in_frame and not s.queue:
-                self.begin_turn(s)
-        if not s.in_frame:
+            self.overflow(s, unit, message)
+        if s.open and (not s.in_frame or self.outgrown(s)):
             self.whole(s)
 
-    def overflow(self, s, message):
+    def take(self, s, unit, message):
+        if s.open:
+            unit.messages.append(message)
+            return
+        s.open = unit
+        if s.in_frame and not s.queue:
+            self.begin_turn(s)
+
+    def full(self, s):
+        in_sending = len(self.rest) if self.sending is s else 0
+        return s.queued() + in_sending >= self.limit
+
+    def outgrown(self, s):
+        """The frame has all the room there is, and must not be given up."""
+        return len(s.open.messages) >= self.limit and not s.may_drop(s.open)
+
+    def make_room(self, s, unit):
+        """The last one of the lowest units gives way to one above it."""
+        lowest = min(map(s.rank, s.queue), default=ABOVE_ALL)
+        if lowest >= s.rank(unit):
+            return False
+        last = [u for u in s.queue if s.rank(u) == lowest][-1]
+        was_first = last is s.queue[0]
+        s.queue.remove(last)
+        for message in last.messages:
+            self.tell(message, self.now, "dropped-overflow")
+        if was_first:
+            self.begin_turn(s)
+        return True
+
+    def overflow(self, s, unit, message):
         self.tell(message, self.now, "dropped-overflow")
-        if s.fixed or message.fixed or (s.open and s.open.fixed):
-            if s.open and not s.in_frame:
-                self.whole(s)
+        if not s.may_drop(unit):
             return
         if s.open:
-            for part in s.open.messages:
+            for part in unit.messages:
                 self.tell(part, self.now, "dropped-frame")
             s.open = None
             if not s.queue:
@@ -483,6 +520,8 @@ class Simulation:
                 name, _, value = word.partition("=")
                 if name == "deadline":
                     options[name] = int(value) or None
+                elif name == "prio":
+                    options[name] = int(value)
                 elif name == "nondroppable":
                     options["fixed"] = True
                 elif name in ("start", "end"):

@@ -28,7 +28,13 @@ class Trace:
         self.edf = self.r.random() < 0.15
         self.huge = self.r.random() < 0.1 and not self.timed  # numbers as large as they may be
         self.load = self.r.choice((50, 75, 100, 150, 250))  # percent
-        self.limit = self.r.randint(1, 12) if "limit" in self.topics else None
+        self.priorities = not self.timed and self.coin(0.4)
+        self.long = not self.timed and self.coin(0.4)  # frames, also longer than the limit
+        self.limit = None
+        if self.priorities or "limit" in self.topics:
+            self.limit = self.r.randint(1, 12 if self.timed else self.r.choice((3, 12)))
+            if self.long:
+                self.topics.add("frames")
         self.lines = [f"device {RATE * SLOT // self.slot}"]
         self.now = 0
         self.ids = []
@@ -81,11 +87,28 @@ class Trace:
             when = self.now + self.r.randint(0, 20 * self.slot // step) * step
         return f" deadline={when}"
 
+    def end_of_frame(self):
+        if self.long and self.limit and self.coin(0.8):
+            return 1 / (1 + 2 * self.limit)
+        return 0.4
+
+    def fixed(self, name):
+        if self.about("lossless", 0.15):
+            return True
+        return self.long and name in self.framed and self.coin(self.r.choice((0.05, 0.5)))
+
+    def prio(self):
+        if self.priorities:
+            chance, most = 0.85, self.r.choice((2, 7))
+        else:
+            chance, most = 0.5 if self.full else 0.1, 7
+        return f" prio={self.r.randint(0, most)}" if self.coin(chance) else ""
+
     def send(self, name):
         mark = ""
         if "frames" in self.topics:
             if name in self.framed:
-                if self.coin(0.4):
+                if self.coin(self.end_of_frame()):
                     mark = " end"
                     self.framed.discard(name)
             elif self.coin(0.3):
@@ -93,8 +116,8 @@ class Trace:
                 self.framed.add(name)
             if self.coin(0.04):  # a wrong one
                 mark = self.r.choice((" start", " end", " start end", ""))
-        fixed = " nondroppable" if self.about("lossless", 0.15) else ""
-        prio = f" prio={self.r.randint(0, 7)}" if self.coin(0.5 if self.full else 0.1) else ""
+        fixed = " nondroppable" if self.fixed(name) else ""
+        prio = self.prio()
         self.lines.append(f"at {self.now} send {name} {self.size()}"
                           f"{self.deadline()}{prio}{fixed}{mark}")
 
@@ -109,7 +132,7 @@ class Trace:
         if self.huge and self.coin(0.5):
             gap += self.r.randint(0, 10 * 2**32 * 1000)
         if "frames" in self.topics and self.coin(0.01):
-            gap += 10_000 * SLOT
+            gap += (10_000 if self.timed else self.r.choice((900, 1000, 10_000))) * SLOT
         self.now += gap // self.slot * self.slot if self.even else gap
 
     def backlog(self):

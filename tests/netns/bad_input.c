@@ -426,7 +426,7 @@ static void who_finds_no_stream_left_is_best_effort(void **state)
 
 static void a_message_with_unknown_flags_is_not_sent(void **state)
 {
-	static const uint32_t unknown[] = { 0x40, 0x80, 0x100, 0x80000000u };
+	static const uint32_t unknown[] = { 0x40, 0x80, 0x100, 0x40000000u };
 	struct packet_flags pflags = { 0 };
 	struct qmmsghdr many[2] = { 0 };
 	struct msghdr msg = { 0 };

@@ -208,7 +208,7 @@ static int sim_enqueue(struct sim *sim, const struct qs_packet *p, __u64 at)
 	return qs_enqueue(c, p, at);
 }
 
-/* What enqueue has given up. */
+/* What the core has given up, all at once. */
 static void sim_drop_parts(struct sim *sim, enum sim_fate fate)
 {
 	__u32 slot;
@@ -329,6 +329,7 @@ static void sim_gone(struct sim *sim, __u32 slot, __u64 at, enum sim_fate fate)
 	if (i == QS_NIL)
 		return;
 	sim_say(sim, at, i, sim->seq[slot], fate);
+	sim_drop_parts(sim, fate); /* the rest of a unit that was dropped */
 	if (sim->streams[i].backlog.left)
 		sim_backlog_next(sim, i);
 }

@@ -72,6 +72,17 @@ check_equal "a limit refuses what is over it" \
 stream 7 sent 2 late 0 dropped 1 violations 0" \
 	"$("$QSIM" --limit 2 dwcs "$TMPDIR/lines")"
 
+cat >"$TMPDIR/lines" <<'END'
+device 8000000
+stream 7 0 1 1000
+at 0 send 7 1000 start
+at 0 send 7 1000 end
+backlog 7 1000 3
+END
+check_equal "a late frame is dropped whole before a backlog goes on" \
+	"0 7 0 dropped-late
+0 7 1 dropped-late" "$("$QSIM" dwcs "$TMPDIR/lines" | head -n 2)"
+
 # many COMMAND...: it has 20 seconds, of which it needs two here.
 many()
 {

@@ -230,9 +230,11 @@ struct qs_core {
 	__u32 doomed; /* packets given up, by next */
 	__u32 released; /* streams whose last reference the queue had */
 	__u32 be_packets;
-	__u32 be_owed; /* bytes of streams sent while best effort waited */
 	struct qs_list be_control; /* packets that never wait behind bulk */
 	struct qs_list be_new, be_old; /* flows */
+	/* bytes of streams sent while best effort waited; below 0: to be sent
+	 * before it is owed any */
+	__s64 be_owed;
 	__u64 free_at; /* when the wire is free */
 	__u64 wake; /* when dequeue said "not before" */
 	__u64 order; /* of the next unit */

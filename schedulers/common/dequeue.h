@@ -8,7 +8,7 @@
 #include "time.h"
 
 /* Best effort's share is due from a packet's worth; 16 of them are the most. */
-#define QS_OWED_DUE (QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1))
+#define QS_OWED_DUE ((__s64)QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1))
 #define QS_OWED_MAX (16 * QS_OWED_DUE)
 
 /* The wire is busy for as long as the packet takes. */
@@ -32,23 +32,38 @@ QS_INLINE __u64 qs_send(qs_core_t *c, __u32 i, __u64 now)
 	return QS_DEQ_SEND | i;
 }
 
-/* Streams sent `len` bytes while best effort waited. */
+/*
+ * Streams sent `len` bytes: best effort is owed for them if it waited. What it
+ * had before they came is paid off in any case.
+ */
 QS_INLINE void qs_besteffort_owe(qs_core_t *c, __u32 len)
 {
+	__s64 most = c->be_packets ? QS_OWED_MAX : 0;
+
+	if (c->be_owed >= most)
+		return;
 	c->be_owed += len;
-	if (c->be_owed > QS_OWED_MAX)
-		c->be_owed = QS_OWED_MAX;
+	if (c->be_owed > most)
+		c->be_owed = most;
 }
 
-QS_FN __u64 qs_send_besteffort(qs_core_t *c, __u64 now)
+/*
+ * A packet of more than was due, as segmentation offload makes them, is a debt
+ * (be_owed below 0): the next share is due that much later. What is sent while
+ * streams have nothing to send, `due` is 0, is none.
+ */
+QS_FN __u64 qs_send_besteffort(qs_core_t *c, int due, __u64 now)
 {
 	__u32 i = qs_be_dequeue(c);
-	__u64 paid;
 
 	if (i == QS_NIL)
 		return QS_DEQ_EMPTY;
-	paid = (__u64)qs_slot(c, i)->len * (QS_BESTEFFORT_SHARE - 1);
-	c->be_owed = c->be_owed > paid ? c->be_owed - paid : 0;
+	if (due || c->be_owed > 0) {
+		c->be_owed -= (__s64)qs_slot(c, i)->len *
+			      (QS_BESTEFFORT_SHARE - 1);
+		if (!due && c->be_owed < 0)
+			c->be_owed = 0;
+	}
 	c->be_sent_packets++;
 	c->be_sent_bytes += qs_slot(c, i)->len;
 	return qs_send(c, i, now);
@@ -77,8 +92,7 @@ QS_FN __u64 qs_send_packet(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 	qs_delay(s, now - p->arrival);
 	if (QS_READ(s->ring))
 		qs_sent(c, s, p, now);
-	if (c->be_packets)
-		qs_besteffort_owe(c, len);
+	qs_besteffort_owe(c, len);
 	if (p->next != QS_NIL) {
 		c->current = i;
 		c->current_slot = p->next;
@@ -285,7 +299,7 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 	if (c->heap_len[QS_HEAP_AHEAD])
 		qs_release(c, QS_HEAP_AHEAD, now);
 	if (qs_besteffort_due(c))
-		return qs_send_besteffort(c, now);
+		return qs_send_besteffort(c, 1, now);
 	i = qs_choose(c, now);
 	if (i == QS_NIL && c->doomed == QS_NIL && !c->be_packets &&
 	    qs_release_ahead(c, now))
@@ -297,7 +311,7 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 		return qs_unit_start(c, i, now);
 	}
 	if (c->be_packets)
-		return qs_send_besteffort(c, now);
+		return qs_send_besteffort(c, 0, now);
 	return qs_dequeue_idle(c);
 }
 

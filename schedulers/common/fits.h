@@ -191,12 +191,11 @@ QS_INLINE __u64 qs_fits_release(const qs_stream_t *s, __u32 n, int sending,
 QS_INLINE __u64 qs_fits_besteffort(qs_core_t *c, __u64 bytes)
 {
 	__u64 packets = QS_READ(c->be_packets), share, least;
+	__s64 owed = (__s64)bytes + QS_READ(c->be_owed);
 
-	if (!packets)
+	if (!packets || owed < QS_FLOW_QUANTUM * (QS_BESTEFFORT_SHARE - 1))
 		return 0;
-	share = (bytes + QS_READ(c->be_owed)) / (QS_BESTEFFORT_SHARE - 1);
-	if (share < QS_FLOW_QUANTUM)
-		return 0;
+	share = (__u64)owed / (QS_BESTEFFORT_SHARE - 1);
 	least = share / 64 + 1; /* no packet is shorter */
 	return qs_fits_bytes(c, share, packets < least ? packets : least);
 }

@@ -353,8 +353,9 @@ class Simulation:
     def send_part(self):
         s = self.sending
         message = self.rest.pop(0)
-        if self.besteffort:
-            self.owed = min(self.owed + message.size, BE_MOST)
+        # a debt is paid off by any bytes; credit is for who waits
+        most = BE_MOST if self.besteffort else max(self.owed, 0)
+        self.owed = min(self.owed + message.size, most)
         self.wire_free = self.now + self.wire(message.size)
         self.tell(message, self.wire_free, "late" if self.sending_late else "sent")
         if not self.rest:
@@ -362,9 +363,11 @@ class Simulation:
             self.end_period(s)
             self.begin_turn(s)
 
-    def send_besteffort(self):
+    def send_besteffort(self, due):
+        """Only what was sent ahead of streams can be more than it was owed."""
         size = self.besteffort.pop(0)
-        self.owed = max(0, self.owed - size * (BE_SHARE - 1))
+        left = self.owed - size * (BE_SHARE - 1)
+        self.owed = left if due else max(left, min(self.owed, 0))
         self.wire_free = self.now + self.wire(size)
 
     def send_unit(self, s):
@@ -452,11 +455,11 @@ class Simulation:
             return self.send_part()
         self.release()
         if self.besteffort and self.owed > BE_DUE:
-            return self.send_besteffort()
+            return self.send_besteffort(due=True)
         if self.choose():
             return None
         if self.besteffort:
-            return self.send_besteffort()
+            return self.send_besteffort(due=False)
         while self.ahead():
             if self.choose():
                 return None

@@ -50,6 +50,11 @@ class Trace:
     def size(self):
         return SIZE if self.even else self.r.randint(60, 1514)
 
+    def besteffort_size(self):
+        """Now and then one that segmentation offload would have made."""
+        many = 1 if self.timed or not self.coin(0.1) else self.r.randint(2, 40)
+        return many * self.size()
+
     def attributes(self):
         old = self.r.randint(0, 6)
         oln = self.r.randint(0, old)
@@ -150,7 +155,7 @@ class Trace:
             if self.about("changes", 0.1):
                 self.lines.append(f"at {self.now} change {name} {self.attributes()}")
             if self.about("besteffort", 0.5):
-                self.lines.append(f"at {self.now} besteffort {self.size()}")
+                self.lines.append(f"at {self.now} besteffort {self.besteffort_size()}")
             if self.about("backlog", 0.02):
                 self.lines.append(f"backlog {name} {self.size()} {self.r.randint(0, 9)}")
             self.send(name)

@@ -215,6 +215,60 @@ static void of_large_frames_as_well(void **state)
 	vclock_fini(&v);
 }
 
+/*
+ * Nor do super-packets get more: one that is due is paid for by as many bytes of
+ * streams as 19 of its own size, before the next is.
+ */
+static void of_super_packets_as_well(void **state)
+{
+	__u64 own = 0, all = 0;
+	struct vpacket *p;
+	struct vclock v;
+	__u32 s, k;
+
+	(void)state;
+	vclock_init(&v, 1000ull * RATE, 2048, 1);
+	s = vclock_attach(&v, 0, 0, 0, QS_STREAM_NON_DROPPABLE);
+	for (k = 0; k < 20000; k++) {
+		while (qs_stream(v.core, s)->packets < 100)
+			vclock_send(&v, s, 1400);
+		refill(&v, k % 3, 4, 60000, 64000);
+		vclock_run(&v, v.now + 50 * US);
+	}
+	for (k = 0; k < v.n_out; k++) {
+		p = &v.packets[v.out[k]];
+		all += p->p.len;
+		if (p->p.stream == QS_NIL)
+			own += p->p.len;
+		assert_true((own + 64000) * QS_BESTEFFORT_SHARE >= all);
+		assert_true(own * QS_BESTEFFORT_SHARE <= all + 64000 * 19);
+	}
+	vclock_fini(&v);
+}
+
+/* ... and idle time is no debt: what was sent then is not paid for. */
+static void what_idle_time_gave_is_not_paid_for(void **state)
+{
+	__u32 s, k, before;
+	struct vclock v;
+
+	(void)state;
+	vclock_init(&v, RATE, 2048, 1);
+	s = vclock_attach(&v, 0, 0, 0, QS_STREAM_NON_DROPPABLE);
+	for (k = 0; k < 8; k++)
+		vclock_besteffort(&v, 0, 64000, 0);
+	vclock_run(&v, SEC + 300 * MS);
+	assert_int_equal(v.core->be_owed, 0);
+	before = v.core->be_sent_packets;
+	assert_in_range(before, 4, 6);
+	for (k = 0; k < 100; k++)
+		vclock_send(&v, s, 1000);
+	vclock_run(&v, SEC + 400 * MS);
+	/* due again after as many bytes as ever */
+	assert_int_equal(v.core->be_sent_packets, before + 1);
+	vclock_fini(&v);
+}
+
 /* Idle time is no debt: after it the streams come first as ever. */
 static void what_it_did_not_use_it_is_not_owed(void **state)
 {
@@ -330,6 +384,8 @@ int main(void)
 		cmocka_unit_test(saturated_streams_leave_a_twentieth),
 		cmocka_unit_test(of_small_packets_as_well),
 		cmocka_unit_test(of_large_frames_as_well),
+		cmocka_unit_test(of_super_packets_as_well),
+		cmocka_unit_test(what_idle_time_gave_is_not_paid_for),
 		cmocka_unit_test(what_it_did_not_use_it_is_not_owed),
 		cmocka_unit_test(a_flood_leaves_room),
 		cmocka_unit_test(streams_leave_room),

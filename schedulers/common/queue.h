@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
 /*
  * A stream's queue: units in order of arrival, but those with deadlines of
- * their own in the order of these; each a chain of packets. A unit is one
+ * their own in the order of these, except TCP's segments, which stay in order
+ * and hurry instead; each a chain of packets. A unit is one
  * packet, or all from a frame's start to its end; it counts for the scheduler
  * once it is whole, so that no part of a frame is sent before the rest is
  * there. Only the last unit of a queue can be one still being built.
@@ -92,8 +93,35 @@ QS_INLINE void qs_unit_alone(qs_core_t *c, qs_stream_t *s, __u32 i)
 }
 
 /*
+ * The last unit, which just ended, is a segment that those before it hold up:
+ * from the last one that is due before it on, all have its deadline; but in a
+ * stream with a period, those without any have their period's end. Returns
+ * whether the first unit's is another now.
+ */
+QS_FN int qs_unit_hurry(qs_core_t *c, qs_stream_t *s)
+{
+	__u32 unit = s->tail, at, from = s->head;
+	__u64 deadline = qs_slot(c, unit)->deadline;
+	__u64 first = qs_slot(c, from)->deadline;
+	qs_slot_t *p;
+
+	for (at = from; at != unit && qs_can_loop; at = p->unit_next) {
+		p = qs_slot(c, at);
+		if (p->deadline && p->deadline <= deadline)
+			from = p->unit_next;
+	}
+	for (at = from; at != unit && qs_can_loop; at = p->unit_next) {
+		p = qs_slot(c, at);
+		if (p->deadline || !s->now.ipg)
+			p->deadline = deadline;
+	}
+	return qs_slot(c, s->head)->deadline != first;
+}
+
+/*
  * The last unit, which just ended, goes before the first that has a later
- * deadline of its own.
+ * deadline of its own. A receiver of TCP would take it for a loss: there the
+ * others hurry. Returns whether there is another first unit, or deadline.
  */
 QS_FN int qs_unit_sort(qs_core_t *c, qs_stream_t *s)
 {
@@ -106,6 +134,8 @@ QS_FN int qs_unit_sort(qs_core_t *c, qs_stream_t *s)
 	last = qs_slot(c, s->before_open)->deadline;
 	if (last && last <= deadline) /* the rest is in order */
 		return 0;
+	if (qs_slot(c, unit)->flags & QS_CBF_RELIABLE)
+		return qs_unit_hurry(c, s);
 	while (at != unit && qs_slot(c, at)->deadline <= deadline &&
 	       qs_can_loop) {
 		before = at;
@@ -120,7 +150,7 @@ QS_FN int qs_unit_sort(qs_core_t *c, qs_stream_t *s)
 		s->head = unit;
 	else
 		qs_slot(c, before)->unit_next = unit;
-	return 0;
+	return before == QS_NIL;
 }
 
 /* The packets of a unit that is given up wait to be handed out as drops. */

@@ -122,19 +122,19 @@ QS_INLINE void qs_period_over(qs_stream_t *s)
 QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
-	__u32 head = s->head;
+	int another = 0;
 
 	if (s->open == QS_NIL)
 		return;
-	if (head == s->open)
+	if (s->head == s->open)
 		qs_heap_del(c, i);
 	qs_unit_end(c, s, now);
 	if (s->head != s->tail)
-		qs_unit_sort(c, s);
+		another = qs_unit_sort(c, s);
 	if (s->heap == QS_NIL) {
 		if (c->current != i)
 			qs_stream_schedule(c, i, now);
-	} else if (s->head != head) { /* the same period, another unit's */
+	} else if (another) { /* the same period, another unit or deadline */
 		qs_stream_deadline(s, qs_slot(c, s->head));
 		qs_stream_move(c, i);
 	}

@@ -256,6 +256,102 @@ static void idle_time_does_not_make_a_late_message_good(void **state)
 	vclock_fini(&v);
 }
 
+/* ---- TCP's segments: in order, whatever their deadlines */
+
+static __u32 put_segment(struct vclock *v, __u32 i, __u64 deadline)
+{
+	return vclock_send_with(v, i, 1000, deadline, QS_CBF_RELIABLE);
+}
+
+static void segments_stay_in_order(void **state)
+{
+	static const __u64 deadlines[] = { 0,	    9 * MS, 5 * MS,  0,
+					   20 * MS, 3 * MS, 30 * MS, 2 * MS };
+	const __u32 n = sizeof(deadlines) / sizeof(*deadlines);
+	struct vclock v;
+	__u32 s, k;
+
+	(void)state;
+	vclock_init(&v, RATE, 64, 1);
+	s = vclock_attach(&v, 0, 0, 0, 0);
+	for (k = 0; k < n; k++)
+		put_segment(&v, s, deadlines[k] ? SEC + deadlines[k] : 0);
+	vclock_drain(&v);
+	assert_int_equal(v.n_out, n);
+	for (k = 0; k < n; k++)
+		assert_int_equal(v.out[k], k);
+	assert_int_equal(vclock_count(&v, V_SENT), n);
+	vclock_fini(&v);
+}
+
+/* Whether another stream's message, due at 6 ms, left before segment `k`. */
+static int left_before_segment(__u32 ipg, const __u64 *deadlines, __u32 n,
+			       __u32 k)
+{
+	__u32 tcp, other, id, at = 0;
+	struct vclock v;
+
+	vclock_init(&v, RATE, 64, 2);
+	tcp = vclock_attach(&v, 0, 1, ipg, 0);
+	other = vclock_attach(&v, 0, 0, 0, 0);
+	v.core->free_at = SEC + MS / 2; /* all have come by then */
+	id = vclock_send_with(&v, other, 1000, SEC + 6 * MS, 0);
+	for (at = 0; at < n; at++)
+		put_segment(&v, tcp, deadlines[at] ? SEC + deadlines[at] : 0);
+	vclock_drain(&v);
+	at = v.packets[id].left < v.packets[id + 1 + k].left;
+	assert_int_equal(vclock_count(&v, V_SENT), n + 1);
+	vclock_fini(&v);
+	return at;
+}
+
+static void a_segment_hurries_those_before_it(void **state)
+{
+	static const __u64 urgent[] = { 0, 9 * MS, 5 * MS, 9 * MS };
+	static const __u64 none[] = { 0, 9 * MS, 9 * MS, 9 * MS };
+
+	(void)state;
+	assert_false(left_before_segment(0, urgent, 4, 0));
+	assert_false(left_before_segment(0, urgent, 4, 1));
+	assert_false(left_before_segment(0, urgent, 4, 2));
+	assert_true(left_before_segment(0, urgent, 4, 3));
+	assert_true(left_before_segment(0, none, 4, 0));
+}
+
+/* What is behind an urgent one does not make it less so. */
+static void a_later_deadline_does_not_slow_those_before_it(void **state)
+{
+	static const __u64 late[] = { 5 * MS, 9 * MS };
+	static const __u64 periodic[] = { 0, 9 * MS };
+
+	(void)state;
+	assert_false(left_before_segment(0, late, 2, 0));
+	assert_true(left_before_segment(0, late, 2, 1));
+	assert_false(left_before_segment(4000, periodic, 2, 0));
+	assert_true(left_before_segment(7000, periodic, 2, 0));
+}
+
+static void every_segment_that_is_held_up_is_late(void **state)
+{
+	struct vclock v;
+	qs_stream_t *s;
+	__u32 i, k;
+
+	(void)state;
+	vclock_init(&v, RATE, 64, 1);
+	i = vclock_attach(&v, 0, 0, 0, 0);
+	s = qs_stream(v.core, i);
+	for (k = 0; k < 4; k++)
+		put_segment(&v, i, SEC + 9 * MS);
+	put_segment(&v, i, SEC - MS);
+	put_segment(&v, i, SEC + 9 * MS);
+	vclock_drain(&v);
+	assert_int_equal(s->late_units, 5);
+	assert_int_equal(s->sent_units, 6);
+	assert_int_equal(s->dropped_late, 0);
+	vclock_fini(&v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +369,11 @@ int main(void)
 			a_late_periodic_stream_drops_one_unit_a_period),
 		cmocka_unit_test(blocking_is_at_most_one_largest_unit),
 		cmocka_unit_test(idle_time_does_not_make_a_late_message_good),
+		cmocka_unit_test(segments_stay_in_order),
+		cmocka_unit_test(a_segment_hurries_those_before_it),
+		cmocka_unit_test(
+			a_later_deadline_does_not_slow_those_before_it),
+		cmocka_unit_test(every_segment_that_is_held_up_is_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,9 +61,9 @@ static void play_send(struct play *p)
 		flags |= QS_TX_NON_DROPPABLE;
 	if (vclock_between(v, 0, 5) == 0)
 		flags |= QS_CBF_MORE;
-	if (vclock_between(v, 0, 9) == 0)
-		flags |= QS_CBF_RELIABLE;
 	flags |= vclock_between(v, 0, 7) << QS_TX_PRIO_SHIFT;
+	if (i % 4 == 3) /* all of a TCP socket's are so, and nothing else */
+		flags = QS_CBF_RELIABLE;
 	if (vclock_between(v, 0, 1))
 		deadline = v->now + vclock_between(v, 0, 40 * MS) - 5 * MS;
 	vclock_send_with(v, i, vclock_between(v, 60, 1514), deadline, flags);

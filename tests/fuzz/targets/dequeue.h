@@ -35,7 +35,7 @@ static inline void model_unit_start(struct model *m, struct model_unit *u)
 		return;
 	model_that(late == u->late,
 		   "a unit is late if its own deadline passes");
-	model_that(!late || u->fixed || s->ever_fixed,
+	model_that(!late || u->fixed || u->reliable || s->ever_fixed,
 		   "a late unit is sent, and might be dropped");
 }
 
@@ -50,6 +50,9 @@ static inline void model_unit_sent(struct model *m, __u32 id)
 	if (m->sending == QS_NIL) {
 		model_that(m->packets[id].unit != s->open,
 			   "a unit goes before it is whole");
+		model_that(!u->reliable || m->packets[id].unit >= s->sent_unit,
+			   "a segment goes before an earlier one");
+		s->sent_unit = m->packets[id].unit;
 		model_unit_start(m, u);
 		m->sending = m->packets[id].unit;
 		m->sending_next = u->first;

@@ -26,7 +26,7 @@ struct model_unit {
 	__u32 first, last;
 	__u32 packets, sent, dropped;
 	__u64 bytes;
-	__u64 deadline; /* the first packet's */
+	__u64 deadline; /* the first packet's; reliable: or of one behind it */
 	__u64 begun, whole; /* when its first and its last packet came */
 	__u32 prio; /* the first packet's */
 	int fixed; /* not to be dropped, by a packet's flags */
@@ -49,6 +49,7 @@ struct model_stream {
 	__u32 queued;
 	int framed, broken;
 	__u32 open; /* a unit */
+	__u32 sent_unit; /* the last one that was begun */
 	__u64 sent_units, sent_packets, sent_bytes, late_units;
 	__u64 dropped_late, dropped_frame, dropped_overflow;
 	__u64 violations;
@@ -168,12 +169,46 @@ static inline void model_unit_add(struct model *m, __u32 i, __u32 id)
 	s->queued++;
 }
 
+/*
+ * A segment that was put behind others: those behind the last one that is due
+ * before it are due as it is.
+ */
+static inline void model_hurry(struct model *m, __u32 i, __u32 unit)
+{
+	__u64 deadline = m->units[unit].deadline;
+	qs_core_t *c = m->v.core;
+	__u32 behind = 0, n = 0, at;
+	struct model_unit *u;
+
+	for (at = qs_stream(c, i)->head; at != QS_NIL;
+	     at = qs_slot(c, at)->unit_next) {
+		u = &m->units[m->packets[m->v.by_slot[at]].unit];
+		n++;
+		if (u->deadline && u->deadline <= deadline &&
+		    u != &m->units[unit])
+			behind = n;
+	}
+	for (at = qs_stream(c, i)->head; at != QS_NIL;
+	     at = qs_slot(c, at)->unit_next) {
+		u = &m->units[m->packets[m->v.by_slot[at]].unit];
+		if (behind)
+			behind--;
+		else if (u->deadline || !m->before[i].ipg)
+			u->deadline = deadline;
+	}
+}
+
 static inline void model_unit_end(struct model *m, __u32 i)
 {
 	struct model_stream *s = &m->streams[i];
+	struct model_unit *u;
 
-	if (s->open != QS_NIL)
-		m->units[s->open].whole = m->v.now;
+	if (s->open == QS_NIL)
+		return;
+	u = &m->units[s->open];
+	u->whole = m->v.now;
+	if (u->reliable && u->deadline)
+		model_hurry(m, i, s->open);
 	s->open = QS_NIL;
 }
 

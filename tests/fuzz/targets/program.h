@@ -111,10 +111,8 @@ static void program_packet(struct model *m, struct bytes *b, __u32 i,
 		p->flags = (p->flags & ~QS_TX_FRAME_END) | QS_CBF_MORE;
 	if (flags & 0x80)
 		p->flags |= QS_TX_COOKIE;
-	if (m->streams[i].reliable) {
-		p->flags = QS_CBF_RELIABLE;
-		p->deadline = 0;
-	}
+	if (m->streams[i].reliable)
+		p->flags = QS_CBF_RELIABLE | (p->flags & QS_TX_COOKIE);
 }
 
 static void program_put(struct model *m, const struct qs_packet *p)

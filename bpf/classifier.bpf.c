@@ -5,51 +5,19 @@
  * in the packet's control block. Packets of no stream are best effort; those
  * that open a connection or find a neighbour are marked as control.
  */
+#include "bpf/headers.bpf.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/segment.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define ETH_P_IP 0x0800
-#define ETH_P_ARP 0x0806
-#define ETH_P_IPV6 0x86dd
-#define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
-#define IPPROTO_FRAGMENT 44
 #define IPPROTO_ICMPV6 58
 #define ND_FIRST 133 /* router solicitation */
 #define ND_LAST 137 /* redirect */
-#define IP_MF 0x2000
-#define IP_OFFSET 0x1fff
-#define IP6_MF 0x0001
-#define IP6_OFFSET 0xfff8
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_FLAGS_AT 13
-
-struct ip4 {
-	__u8 version_ihl;
-	__u8 tos;
-	__be16 tot_len, id, frag_off;
-	__u8 ttl, protocol;
-};
-
-struct ip6 {
-	__u8 start[6];
-	__u8 nexthdr;
-	__u8 rest[33];
-	/* when nexthdr says so */
-	struct {
-		__u8 nexthdr, zero;
-		__be16 frag_off;
-		__be32 id;
-	} frag;
-};
-
-static __always_inline int load(struct __sk_buff *skb, __u32 at, void *to,
-				__u32 len)
-{
-	return bpf_skb_load_bytes_relative(skb, at, to, len, BPF_HDR_START_NET);
-}
 
 /* ---- best effort: which packets must not wait behind bulk data */
 
@@ -70,14 +38,14 @@ static __noinline __u32 control(struct __sk_buff *skb)
 		return QS_CBF_CONTROL;
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		if (load(skb, 0, &first, 1) || load(skb, 9, &protocol, 1) ||
-		    protocol != IPPROTO_TCP)
+		    protocol != QS_IPPROTO_TCP)
 			return 0;
 		return tcp_control(skb, (first & 0xf) * 4);
 	}
 	if (skb->protocol != bpf_htons(ETH_P_IPV6) ||
 	    load(skb, 6, &protocol, 1))
 		return 0;
-	if (protocol == IPPROTO_TCP)
+	if (protocol == QS_IPPROTO_TCP)
 		return tcp_control(skb, 40);
 	if (protocol != IPPROTO_ICMPV6 || load(skb, 40, &type, 1))
 		return 0;
@@ -158,8 +126,9 @@ int qs_classify(struct __sk_buff *skb)
 	if (!ss) {
 		if (!sk || sk->protocol != IPPROTO_UDP)
 			flags = control(skb);
-	} else if (sk->protocol == IPPROTO_TCP) {
+	} else if (qs_is_tcp(sk)) {
 		flags = QS_CBF_RELIABLE;
+		tx = segment(skb, sk);
 	} else {
 		tx = message(skb, &flags);
 	}

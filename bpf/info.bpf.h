@@ -8,8 +8,6 @@
 #include "schedulers/common/fate.h"
 #include "schedulers/common/info.h"
 
-#define QS_IPPROTO_TCP 6
-
 /* Bytes since the rate was last found, if that is long enough ago. */
 static __always_inline void info_rate(const struct qos_info *o,
 				      struct qs_sock *ss)
@@ -75,7 +73,7 @@ static __always_inline void info_stack(struct qos_info *o, struct bpf_sock *bsk)
 		return;
 	sk = QS_KERNEL_CAST(bsk, struct sock);
 	o->sndbuf = QS_KERNEL_READ(sk, sk_sndbuf);
-	if (bsk->protocol == QS_IPPROTO_TCP) {
+	if (qs_is_tcp(bsk)) {
 		o->sndbuf_used = QS_KERNEL_READ(sk, sk_wmem_queued);
 		info_tcp(o, bsk);
 	} else {

@@ -18,6 +18,8 @@
 #define QS_TCX_NEXT (-1) /* also cls_bpf's "go on" */
 #define QS_AF_INET 2
 #define QS_AF_INET6 10
+#define QS_SOCK_STREAM 1
+#define QS_IPPROTO_TCP 6
 #define QS_NETREG_REGISTERED 1
 #define QS_TC_H_ROOT 0xffffffffu
 #define QS_NET_XMIT_SUCCESS 0
@@ -32,9 +34,11 @@
 #define QS_ENOSPC 28
 #define QS_EDOM 33
 #define QS_ENODATA 61
-#define QS_EAFNOSUPPORT 97
-#define QS_EOPNOTSUPP 95
+#define QS_EPROTOTYPE 91
 #define QS_ENOPROTOOPT 92
+#define QS_EOPNOTSUPP 95
+#define QS_EAFNOSUPPORT 97
+#define QS_ENOBUFS 105
 #define QS_ENOTCONN 107
 #define QS_EALREADY 114
 
@@ -115,6 +119,7 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 snd_nxt;
 	__u32 snd_una;
+	__u64 bytes_acked;
 };
 
 #pragma clang attribute pop

@@ -6,11 +6,10 @@
  * changes and detachments are in sequence; the queues it shares with the qdisc
  * by rules that include/qsockets/sched.h states with each struct.
  */
-#include "bpf/arena.bpf.h"
-#include "bpf/maps.bpf.h"
 #include "bpf/attached.bpf.h"
 #include "bpf/admit.bpf.h"
 #include "bpf/info.bpf.h"
+#include "bpf/mark.bpf.h"
 
 #include <qsockets/sched.h>
 
@@ -208,7 +207,9 @@ int qs_setsockopt(struct bpf_sockopt *ctx)
 	if (ctx->level != QS_SOL_QSOCKETS)
 		return 1;
 	qs_use_arena();
-	if (ctx->optname == QS_DETACH) {
+	if (ctx->optname == QS_MARK) {
+		err = mark_option(ctx);
+	} else if (ctx->optname == QS_DETACH) {
 		err = ctx->optlen == sizeof(__u32) ? detach(ctx) : -QS_EINVAL;
 	} else if (ctx->optname == QS_WATCH) {
 		err = watch_option(ctx);

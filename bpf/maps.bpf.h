@@ -44,9 +44,33 @@ struct {
 	__type(value, struct qs_sock);
 } qs_socks SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct qs_marks);
+} qs_marks SEC(".maps");
+
 static __always_inline struct qs_dev *qs_dev(__u32 i)
 {
 	return bpf_map_lookup_elem(&qs_devs, &i);
+}
+
+static __always_inline struct qs_marked *qs_marked(struct qs_marks *m, __u32 i)
+{
+	return &m->mark[i % QS_MARKS];
+}
+
+/* Of sequence numbers. */
+static __always_inline int qs_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+/* Raw sockets have that protocol as well. */
+static __always_inline int qs_is_tcp(const struct bpf_sock *sk)
+{
+	return sk->type == QS_SOCK_STREAM && sk->protocol == QS_IPPROTO_TCP;
 }
 
 /* Is it initialised, and still there? */

@@ -78,6 +78,17 @@ int qs_attached_fail(int fd, int err);
 /* Of the packets that were counted by delay, and of the others that were sent. */
 void qs_delay_quantiles(struct qos_info *o, const __u32 delay[QS_DELAYS]);
 
+/* ---- mark.c: messages on TCP */
+
+/*
+ * sendmsg() of a message whose bytes have these bits, on an attached TCP
+ * socket. 0: *n and errno are the call's. -EPROTOTYPE: it is attached, and not
+ * TCP. Else the bits can have no effect, and nothing was sent.
+ */
+int qs_mark_send(int fd, const struct msghdr *msg, int flags, __u64 bits,
+		 ssize_t *n);
+size_t qs_message_len(const struct msghdr *msg);
+
 /* ---- path.c */
 
 /* Where the BPF file system is, mounted if it is not; `path` is PATH_MAX. */

@@ -4,7 +4,9 @@
  * SCM_TXTIME control message, which the kernel accepts once SO_TXTIME is set on
  * the socket; it says EINVAL before. So the first message with flags sets it,
  * and no state about the socket is kept here. On a socket that is not attached
- * it stays unset: fq and etf would read the deadline as a launch time.
+ * it stays unset: fq and etf would read the deadline as a launch time. It does
+ * on TCP too, which would take the bits and lose them: there each message meets
+ * EINVAL, and goes by mark.c.
  */
 #include <errno.h>
 #include <linux/net_tstamp.h>
@@ -122,19 +124,10 @@ static inline void control_set(struct cmsghdr *c, __u64 bits)
 	memcpy(CMSG_DATA(c), &bits, sizeof(bits));
 }
 
-/*
- * After EINVAL on a message with our bits: may they be sent now? No means that
- * the socket is not attached. If the EINVAL was about something else, the next
- * try says so again.
- */
 static int txtime_enable(int fd)
 {
 	struct sock_txtime txtime = { .clockid = CLOCK_MONOTONIC };
-	struct qos_info info;
-	socklen_t len = sizeof(info);
 
-	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &info, &len))
-		return 0;
 	return !setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime));
 }
 
@@ -147,16 +140,32 @@ static ssize_t sent(const char *call, ssize_t n)
 	return qs_return(qs_fail(errno, "%s: %s", call, strerror(errno)));
 }
 
-static __attribute__((noinline, cold)) ssize_t send_again(int fd,
-							  struct msghdr *msg,
-							  int flags, void *own,
-							  size_t own_len)
+/*
+ * After EINVAL on a message with our bits, which has these control messages of
+ * its own. If the EINVAL was about something else, the next try says so again.
+ */
+static __attribute__((noinline)) ssize_t send_again(int fd, struct msghdr *msg,
+						    int flags, __u64 bits,
+						    void *own, size_t own_len)
 {
-	if (!txtime_enable(fd)) {
-		msg->msg_control = own;
-		msg->msg_controllen = own_len;
-	}
-	return sendmsg(fd, msg, flags);
+	struct msghdr plain = *msg;
+	ssize_t n;
+	int err;
+
+	plain.msg_control = own;
+	plain.msg_controllen = own_len;
+	err = qs_mark_send(fd, &plain, flags, bits, &n);
+	if (!err)
+		return n;
+	if (err == -EPROTOTYPE && txtime_enable(fd))
+		return sendmsg(fd, msg, flags);
+	return sendmsg(fd, &plain, flags);
+}
+
+/* Nothing to say, or a call that opens the connection: it has no stream yet. */
+static inline int goes_plain(__u64 bits, int flags)
+{
+	return !bits || (flags & MSG_FASTOPEN);
 }
 
 QS_PUBLIC ssize_t qsendto(int fd, const void *buf, size_t len, int flags,
@@ -179,12 +188,12 @@ QS_PUBLIC ssize_t qsendto(int fd, const void *buf, size_t len, int flags,
 	n = bits_of(pflags, &bits);
 	if (n)
 		return qs_return(n);
-	if (!bits)
+	if (goes_plain(bits, flags))
 		return sent("sendto", sendto(fd, buf, len, flags, to, tolen));
 	control_set(&control.header, bits);
 	n = sendmsg(fd, &msg, flags);
 	if (n < 0 && errno == EINVAL)
-		n = send_again(fd, &msg, flags, NULL, 0);
+		n = send_again(fd, &msg, flags, bits, NULL, 0);
 	return sent("sendto", n);
 }
 
@@ -215,7 +224,7 @@ send_with_control(int fd, const struct msghdr *from, int flags, __u64 bits)
 	msg.msg_controllen = own + CMSG_SPACE(sizeof(__u64));
 	n = sendmsg(fd, &msg, flags);
 	if (n < 0 && errno == EINVAL)
-		n = send_again(fd, &msg, flags, from->msg_control,
+		n = send_again(fd, &msg, flags, bits, from->msg_control,
 			       from->msg_controllen);
 	return n < 0 ? qs_fail(errno, "sendmsg: %s", strerror(errno)) : n;
 }
@@ -231,7 +240,7 @@ QS_PUBLIC ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
 	n = bits_of(pflags, &bits);
 	if (n)
 		return qs_return(n);
-	if (!bits || !msg)
+	if (!msg || goes_plain(bits, flags))
 		return sent("sendmsg", sendmsg(fd, msg, flags));
 	if (msg->msg_control && msg->msg_controllen) {
 		n = send_with_control(fd, msg, flags, bits);
@@ -243,28 +252,39 @@ QS_PUBLIC ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
 	with.msg_controllen = sizeof(control);
 	n = sendmsg(fd, &with, flags);
 	if (n < 0 && errno == EINVAL)
-		n = send_again(fd, &with, flags, NULL, 0);
+		n = send_again(fd, &with, flags, bits, NULL, 0);
 	return sent("sendmsg", n);
 }
 
 /* ---- many messages */
 
-/* Has flags and control messages of its own: goes by itself. */
-static inline int goes_alone(const struct qmmsghdr *m)
+/* How qsendmmsg() gets on. */
+struct progress {
+	int tcp; /* the socket is TCP, and attached */
+	int full; /* go on: nothing stopped it */
+};
+
+static inline int has_control(const struct qmmsghdr *m)
 {
-	return m->msg_hdr.msg_control && m->msg_hdr.msg_controllen &&
-	       tx_bits(&m->flags);
+	return m->msg_hdr.msg_control && m->msg_hdr.msg_controllen;
+}
+
+/* Has flags, and goes by itself. */
+static inline int goes_alone(const struct qmmsghdr *m, const struct progress *p)
+{
+	return (p->tcp || has_control(m)) && tx_bits(&m->flags);
 }
 
 /* Fills in what goes at once; returns how many that are. */
 static int chunk_fill(struct mmsghdr *to, union control *control,
-		      const struct qmmsghdr *from, unsigned int n, int with)
+		      const struct qmmsghdr *from, unsigned int n, int with,
+		      const struct progress *p)
 {
 	unsigned int k;
 	__u64 bits;
 
 	for (k = 0; k < n && k < CHUNK; k++) {
-		if (!flags_known(&from[k].flags) || goes_alone(&from[k]))
+		if (!flags_known(&from[k].flags) || goes_alone(&from[k], p))
 			break;
 		to[k].msg_hdr = from[k].msg_hdr;
 		bits = tx_bits(&from[k].flags);
@@ -277,52 +297,82 @@ static int chunk_fill(struct mmsghdr *to, union control *control,
 	return k;
 }
 
+static int one_sent(struct qmmsghdr *m, ssize_t len, struct progress *p)
+{
+	if (len < 0)
+		return qs_fail(errno, "sendmsg: %s", strerror(errno));
+	m->msg_len = len;
+	p->full = (size_t)len == qs_message_len(&m->msg_hdr);
+	return 1;
+}
+
+/* A message with flags and no control messages, by itself if that is TCP. */
+static int send_marked(int fd, struct qmmsghdr *m, int flags,
+		       struct progress *p)
+{
+	__u64 bits = tx_bits(&m->flags);
+	ssize_t len;
+	int err;
+
+	err = bits ? qs_mark_send(fd, &m->msg_hdr, flags, bits, &len) : -EINVAL;
+	p->tcp = !err;
+	return err ? err : one_sent(m, len, p);
+}
+
 static int send_chunk(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
-		      int *full)
+		      struct progress *p)
 {
 	union control control[CHUNK];
 	struct mmsghdr hdrs[CHUNK];
 	int i, k, done;
 
-	k = chunk_fill(hdrs, control, msgs, n, 1);
+	k = chunk_fill(hdrs, control, msgs, n, !(flags & MSG_FASTOPEN), p);
 	done = sendmmsg(fd, hdrs, k, flags);
 	if (done < 0 && errno == EINVAL) {
-		k = chunk_fill(hdrs, control, msgs, n, txtime_enable(fd));
+		done = send_marked(fd, msgs, flags, p);
+		if (p->tcp)
+			return done;
+		done = done == -EPROTOTYPE && txtime_enable(fd);
+		k = chunk_fill(hdrs, control, msgs, n, done, p);
 		done = sendmmsg(fd, hdrs, k, flags);
 	}
+	if (done < 0)
+		return qs_fail(errno, "sendmmsg: %s", strerror(errno));
 	for (i = 0; i < done; i++)
 		msgs[i].msg_len = hdrs[i].msg_len;
-	*full = done == k;
-	return done < 0 ? qs_fail(errno, "sendmmsg: %s", strerror(errno)) :
-			  done;
+	/* flags may have been refused as above, but after a message */
+	p->full = done == k || tx_bits(&msgs[done].flags);
+	return done;
 }
 
 static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
-		     int *full)
+		     struct progress *p)
 {
 	ssize_t len;
+	int ret;
 
 	if (!flags_known(&msgs->flags))
 		return qs_fail(EINVAL,
 			       "drop_flag has unknown bits: 0x%x; "
 			       "qsendmmsg() takes no QSOCK_MESSAGE",
 			       msgs->flags.drop_flag & ~QS_TX_DROP_FLAG);
-	if (!goes_alone(msgs))
-		return send_chunk(fd, msgs, n, flags, full);
-	len = send_with_control(fd, &msgs->msg_hdr, flags,
-				tx_bits(&msgs->flags));
-	if (len < 0)
-		return len;
-	msgs->msg_len = len;
-	*full = 1;
-	return 1;
+	if (!goes_alone(msgs, p))
+		return send_chunk(fd, msgs, n, flags, p);
+	if (has_control(msgs)) {
+		len = send_with_control(fd, &msgs->msg_hdr, flags,
+					tx_bits(&msgs->flags));
+		return len < 0 ? (int)len : one_sent(msgs, len, p);
+	}
+	ret = send_marked(fd, msgs, flags, p);
+	return p->tcp ? ret : send_chunk(fd, msgs, n, flags, p);
 }
 
 QS_PUBLIC int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n,
 			int flags)
 {
+	struct progress p = { .full = 1 };
 	unsigned int at = 0;
-	int full = 1, k = 0;
+	int k = 0;
 
 	if (n && !msgs)
 		return qs_return(qs_fail(EFAULT, "msgs is NULL"));
@@ -330,8 +380,8 @@ QS_PUBLIC int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n,
 		n = MESSAGES_MAX;
 	if (!n)
 		return sent("sendmmsg", sendmmsg(fd, NULL, 0, flags));
-	while (at < n && full) {
-		k = send_next(fd, msgs + at, n - at, flags, &full);
+	while (at < n && p.full) {
+		k = send_next(fd, msgs + at, n - at, flags, &p);
 		if (k < 0)
 			break;
 		at += k;

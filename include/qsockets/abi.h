@@ -74,6 +74,8 @@ struct qs_mark {
 	__u32 zero;
 };
 
+#define QS_MARK_MAX (1u << 29) /* bytes that one mark can have */
+
 /* A unit of so many bytes, on the wire, by that time, ns. */
 struct qs_fits {
 	__u64 bytes;
@@ -230,6 +232,33 @@ struct qs_sock {
 	__u64 rate_at,
 		rate_bytes; /* when rate was last found, sent_bytes then */
 	__u64 rate; /* bit/s */
+};
+
+#define QS_MARKS 128 /* a power of two */
+
+/* Bytes of a connection, by their sequence numbers, and what they have. */
+struct qs_marked {
+	__u32 start, end; /* the first, and the one after the last */
+	__u64 deadline; /* 0: none */
+	__u32 cookie;
+	__u32 told; /* 0: a segment has to bring the cookie along */
+};
+
+/*
+ * A TCP socket's marks, map "qs_marks", of those sockets that have set any: in
+ * the order of the stream, they do not overlap. `put` counts the marks that
+ * were set and `first` those that were acknowledged, modulo QS_MARKS.
+ *
+ * Written by the manager, under the socket's lock, an entry before its number;
+ * but `told` of an entry, from 0 to 1, by the classifier, atomically. That one
+ * reads without the lock, which TCP mostly holds when it sends. Where it does
+ * not (a segment that waited for its neighbour's address), an entry may be
+ * replaced meanwhile, and one segment then has another message's deadline.
+ */
+struct qs_marks {
+	__u32 first, put;
+	__u64 acked; /* bytes of the connection, when the last mark was set */
+	struct qs_marked mark[QS_MARKS];
 };
 
 #endif

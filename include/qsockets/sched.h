@@ -42,6 +42,8 @@
 #define QS_MEM
 #endif
 
+#define QS_INLINE static inline __attribute__((always_inline, unused))
+
 #define QS_NIL 0xffffffffu
 
 /* ---- packets and units */

@@ -24,7 +24,6 @@
 #define QS_GLOBAL QS_FN
 #define QS_ARENA_ARG
 #endif
-#define QS_INLINE static inline __attribute__((always_inline, unused))
 
 #define QS_READ(x) (*(const volatile __typeof__(x) *)&(x))
 

@@ -8,7 +8,7 @@
 #ifndef QS_COMMON_MESSAGE_H
 #define QS_COMMON_MESSAGE_H
 
-#include "mem.h"
+#include <qsockets/sched.h>
 
 /* The deadline as far as it is told apart: not much before now, nor after. */
 #define QS_TX_PAST_NS 1000000000ull

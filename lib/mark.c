@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Messages on TCP, whose bytes lose their bounds on the way. The manager is
+ * told before they are written: so many bytes from here on have this. It knows
+ * where "here" is, and what is TCP, so nothing about the socket is kept here.
+ */
+#include <errno.h>
+
+#include "internal.h"
+
+static int set_mark(int fd, __u64 bits, size_t len)
+{
+	struct qs_mark mark = { .tx = bits, .len = len };
+
+	if (len > QS_MARK_MAX)
+		mark.len = QS_MARK_MAX;
+	return setsockopt(fd, SOL_QSOCKETS, QS_MARK, &mark, sizeof(mark));
+}
+
+size_t qs_message_len(const struct msghdr *msg)
+{
+	size_t len = 0, i;
+
+	for (i = 0; i < msg->msg_iovlen; i++)
+		len += msg->msg_iov[i].iov_len;
+	return len;
+}
+
+/*
+ * A message with a cookie ends its segment: a packet brings one cookie along.
+ * After a short write, what a later one writes is no part of the message.
+ */
+int qs_mark_send(int fd, const struct msghdr *msg, int flags, __u64 bits,
+		 ssize_t *n)
+{
+	size_t len = qs_message_len(msg);
+	int err;
+
+	if (set_mark(fd, bits, len))
+		return -errno;
+	if (bits & QS_TX_COOKIE)
+		flags |= MSG_EOR;
+	*n = sendmsg(fd, msg, flags);
+	err = errno;
+	if (*n < 0 || (size_t)*n < len)
+		set_mark(fd, 0, 0);
+	errno = err;
+	return 0;
+}

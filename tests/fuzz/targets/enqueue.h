@@ -198,17 +198,47 @@ static inline void model_grew(struct model *m, __u32 i)
 		model_unit_end(m, i);
 }
 
+static inline void model_accepted(struct model *m, __u32 i, __u32 id)
+{
+	m->packets[id].queued = 1;
+	m->left++;
+	model_unit_add(m, i, id);
+	if (model_mark(&m->streams[i], m->v.packets[id].p.flags))
+		model_unit_end(m, i);
+	else
+		model_grew(m, i);
+}
+
+/*
+ * A closed stream whose last unit gave way is gone, and the packet for which it
+ * did is best effort: was this so?
+ */
+static inline int model_gone(struct model *m, __u32 i, __u32 id)
+{
+	const struct model_stream *s = &m->streams[i];
+
+	if (m->v.core->be_packets == m->be_queued &&
+	    m->v.core->be_dropped == m->be_dropped)
+		return 0;
+	model_that(!s->queued && !s->attached,
+		   "a stream's packet goes as best effort");
+	model_besteffort(m, id);
+	return 1;
+}
+
 /* Goes by whether the packet was accepted, and checks whether that is right. */
 static inline void model_stream_full(struct model *m, __u32 i, __u32 id,
 				     const struct model_put *put)
 {
-	int refused = m->v.packets[id].fate == V_REFUSED;
 	__u32 victim = model_given_up(m, i, put->out);
 
-	if (!refused) {
+	if (victim != QS_NIL && model_gone(m, i, id))
+		return;
+	if (m->v.packets[id].fate == V_QUEUED) {
 		model_that(victim == QS_NIL || victim == put->victim ||
 				   !put->sure,
 			   "another unit gives way than should");
+		model_accepted(m, i, id);
 		return;
 	}
 	model_that(put->full, "a stream is refused what is kept for streams");
@@ -229,25 +259,6 @@ static inline void model_broken(struct model *m, __u32 i, __u32 id,
 	m->streams[i].broken = !model_mark(&m->streams[i], flags);
 	m->dropped_frame++;
 	model_fate(m, i, id, QOS_FATE_DROPPED_FRAME);
-}
-
-static inline void model_accepted(struct model *m, __u32 i, __u32 id)
-{
-	struct model_stream *s = &m->streams[i];
-
-	m->packets[id].queued = 1;
-	m->left++;
-	if (m->v.core->be_packets != m->be_queued) {
-		model_that(!s->queued && !s->attached,
-			   "a stream's packet goes as best effort");
-		m->be_queued++;
-		return; /* the unit that gave way was a closed stream's last */
-	}
-	model_unit_add(m, i, id);
-	if (model_mark(s, m->v.packets[id].p.flags))
-		model_unit_end(m, i);
-	else
-		model_grew(m, i);
 }
 
 static inline void model_stream_put(struct model *m, __u32 i, __u32 id,
@@ -273,8 +284,6 @@ static inline void model_stream_put(struct model *m, __u32 i, __u32 id,
 		!((m->before[i].flags ^ qs_stream(m->v.core, i)->now.flags) &
 		  QS_STREAM_NON_DROPPABLE);
 	model_stream_full(m, i, id, put);
-	if (packet->fate == V_QUEUED)
-		model_accepted(m, i, id);
 }
 
 /* May a stream be refused? At its limit, or if they have all that is kept. */

@@ -265,18 +265,22 @@ static inline __u64 model_end(struct model *m, const struct model_unit *u)
 	return m->v.now + (bytes * 8 * SEC + c->rate - 1) / c->rate;
 }
 
+/* The time that attributes give a unit. */
+static inline __u64 model_period(const struct qs_attr *a)
+{
+	return a->ipg ? a->ipg * US : QS_TX_HORIZON_NS;
+}
+
 /* Its own deadline, as far as it counts; else the earliest it can have. */
 static inline __u64 model_deadline(struct model *m, const struct model_unit *u)
 {
-	__u32 ipg = qs_stream(m->v.core, u->stream)->now.ipg;
-	__u32 before = m->before[u->stream].ipg;
+	__u64 before = model_period(&m->before[u->stream]);
+	__u64 after = model_period(&qs_stream(m->v.core, u->stream)->now);
 	__u64 last = u->whole + QS_TX_HORIZON_NS;
 
 	if (u->deadline)
 		return u->deadline < last ? u->deadline : last;
-	if (!ipg || (before && before < ipg))
-		ipg = before;
-	return ipg ? u->whole + ipg * US : last;
+	return u->whole + (before < after ? before : after);
 }
 
 /* ---- before an operation */

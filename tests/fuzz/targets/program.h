@@ -28,7 +28,8 @@ static int program_says;
 
 /* ---- arguments */
 
-static void program_setup(struct model *m, struct bytes *b)
+/* A core, and its streams attached, as the first bytes say. */
+static void program_core(struct model *m, struct bytes *b)
 {
 	static const __u64 rates[] = { 8000000, 0, 1000000000,
 				       1000,	1, 1000000000000000ull };
@@ -45,11 +46,41 @@ static void program_setup(struct model *m, struct bytes *b)
 	c->overhead = overheads[sizes >> 3 & 3];
 	c->slack = slacks[sizes >> 5 & 3];
 	c->stream_limit = 1 + bytes_next(b) % slots;
-	m->sending = QS_NIL;
 	program_say("rate %llu slots %u streams %u limit %u overhead %u "
 		    "slack %llu\n",
 		    c->rate, slots, c->n_streams, c->stream_limit, c->overhead,
 		    c->slack);
+}
+
+/* Attributes of one byte, so that all streams soon have some. */
+static void program_attach(struct model *m, __u8 what)
+{
+	static const struct qs_attr windows[] = {
+		{ 1, 2, 1000, 0 },
+		{ 0, 1, 1000, 0 },
+		{ 3, 4, 2000, 0 },
+		{ 0, 0, 0, 0 },
+	};
+	struct qs_attr a = windows[what & 3];
+
+	a.ipg *= what >> 2 & 3;
+	a.flags |= what & 0x10 ? QS_STREAM_NON_DROPPABLE : 0;
+	a.flags |= what & 0x20 ? QS_STREAM_WORK_CONSERVING : 0;
+	program_say("attach: oln %u old %u ipg %u flags 0x%x\n", a.oln, a.old,
+		    a.ipg, a.flags);
+	model_attach(m, &a, (what & 0xc0) == 0x40);
+}
+
+static void program_setup(struct model *m, struct bytes *b)
+{
+	__u32 i;
+
+	program_core(m, b);
+	m->sending = QS_NIL;
+	for (i = 0; i < MODEL_STREAMS; i++)
+		m->streams[i].open = QS_NIL;
+	for (i = 0; i < m->v.core->n_streams; i++)
+		program_attach(m, bytes_next(b));
 }
 
 static void program_attr(struct bytes *b, struct qs_attr *a)
@@ -142,6 +173,22 @@ static void program_burst(struct model *m, struct bytes *b, __u32 i)
 	program_packet(m, b, i, &p);
 	for (; n--; p.cookie = m->v.n)
 		program_put(m, &p);
+}
+
+/* The same of every stream. */
+static void program_round(struct model *m, struct bytes *b)
+{
+	struct qs_packet p;
+	__u32 i;
+
+	program_packet(m, b, 0, &p);
+	for (i = 0; i < m->v.core->n_streams; i++) {
+		p.stream = i;
+		p.gen = m->streams[i].gen;
+		p.cookie = m->v.n;
+		if (!m->streams[0].reliable == !m->streams[i].reliable)
+			program_put(m, &p);
+	}
 }
 
 /* One attachment's stream with another's number, or one that never was. */
@@ -255,8 +302,10 @@ static void program_operation(struct model *m, struct bytes *b)
 	__u32 i = (op >> 4) % m->v.core->n_streams;
 
 	switch (op & 15) {
-	case 0 ... 4:
+	case 0 ... 3:
 		return program_send(m, b, i);
+	case 4:
+		return program_round(m, b);
 	case 5:
 		return program_burst(m, b, i);
 	case 6:
@@ -310,8 +359,6 @@ static int program(const uint8_t *data, size_t size)
 	memset(&m, 0, offsetof(struct model, packets));
 	m.n_units = 0;
 	program_setup(&m, &b);
-	for (__u32 i = 0; i < MODEL_STREAMS; i++)
-		m.streams[i].open = QS_NIL;
 	model_check(&m);
 	while (b.at < b.end && m.v.n < MODEL_PACKETS) {
 		program_operation(&m, &b);

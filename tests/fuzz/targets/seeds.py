@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Traces for the fuzzer to begin with, a file each.
+"""What a fuzzer begins with, a file each: traces for qsim, programs for others.
 
-usage: seeds.py FOLDER [N]
+usage: seeds.py TARGET FOLDER [N]
 """
 import os
+import random
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,17 +20,22 @@ EDGES = ("device 1000\n", "stream 1 0 0 0\n", "# nothing\n",
          "device 1000000000000000\nstream 0 0 1 1\nat 4611686018427387904 send 0 1\n")
 
 
-def write(folder, name, text):
-    with open(os.path.join(folder, name), "w", encoding="ascii") as out:
-        out.write(text)
+def seeds(target, n):
+    if target == "qsim":
+        for text in EDGES:
+            yield text.encode()
+    for seed in range(n):
+        if target == "qsim":
+            yield traces.Trace(seed).text().encode()
+        else:
+            yield random.Random(seed).randbytes(20 + seed)
 
 
-def main(folder, n=200):
+def main(target, folder, n=200):
     os.makedirs(folder, exist_ok=True)
-    for seed in range(int(n)):
-        write(folder, f"random-{seed}", traces.Trace(seed).text())
-    for k, text in enumerate(EDGES):
-        write(folder, f"edge-{k}", text)
+    for k, seed in enumerate(seeds(target, int(n))):
+        with open(os.path.join(folder, f"seed-{k}"), "wb") as out:
+            out.write(seed)
 
 
 if __name__ == "__main__":

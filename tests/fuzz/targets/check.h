@@ -28,7 +28,7 @@ static inline void model_check_stream(struct model *m, __u32 i)
 	model_that(!window, window);
 	model_that(s->packets == k->queued, "packets");
 	model_that((s->open == QS_NIL) == (k->open == QS_NIL), "open");
-	model_that(!s->framed == !k->framed, "framed");
+	model_that(s->framed == k->framed, "framed");
 	model_that(!s->broken == !k->broken, "broken");
 	model_that(s->sent_units == k->sent_units, "sent_units");
 	model_that(s->sent_packets == k->sent_packets, "sent_packets");

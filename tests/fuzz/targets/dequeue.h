@@ -134,38 +134,41 @@ static inline void model_waits(struct model *m)
 		model_that(!m->streams[i].queued || (s->heap == QS_HEAP_WAIT &&
 						     s->release >= c->wake),
 			   "it waits for too long");
+		model_that(!m->streams[i].queued || !m->streams[i].closed,
+			   "it waits, and has not looked who closed");
 	}
 }
 
-/* The core may have ended frames whose end did not come in time. */
-static inline void model_expire(struct model *m)
+/* The core ends a frame whose socket was closed, or whose end did not come. */
+static inline void model_expire(struct model *m, __u32 i)
 {
-	struct model_stream *s;
-	__u32 i;
+	const qs_stream_t *k = qs_stream(m->v.core, i);
+	struct model_stream *s = &m->streams[i];
+	int looked = s->closed && !k->closed;
 
-	for (i = 0; i < m->v.core->n_streams; i++) {
-		s = &m->streams[i];
-		if (s->open == QS_NIL ||
-		    qs_stream(m->v.core, i)->open != QS_NIL)
-			continue;
-		model_that(m->v.now >= m->units[s->open].begun + QS_FRAME_NS,
-			   "a frame is ended before its time");
+	s->closed = !!k->closed;
+	if (looked && s->queued && !s->attached) {
 		model_unit_end(m, i);
 		s->framed = 0;
 	}
+	if (s->open == QS_NIL || k->open != QS_NIL)
+		return;
+	model_that(m->v.now >= m->units[s->open].begun + QS_FRAME_NS,
+		   "a frame is ended before its time");
+	model_unit_end(m, i);
+	s->framed = 0;
 }
 
 /* One dequeue, now. Returns QS_DEQ_*. */
 static inline __u64 model_step(struct model *m)
 {
 	__u64 op, free_at = m->v.core->free_at;
-	__u32 id;
+	__u32 i, id;
 
 	model_look(m);
-	if (m->v.core->doomed == QS_NIL)
-		model_closed(m);
 	op = vclock_step(&m->v);
-	model_expire(m);
+	for (i = 0; i < m->v.core->n_streams; i++)
+		model_expire(m, i);
 	if (op == QS_DEQ_WAIT) {
 		model_waits(m);
 		return op;
@@ -189,7 +192,7 @@ static inline void model_flush(struct model *m, __u32 i)
 	struct model_stream *s = &m->streams[i];
 
 	if (s->queued && s->open != QS_NIL &&
-	    model_prio(m, &m->units[s->open]) != QS_PRIO_FIXED) {
+	    model_part_prio(m, i, 0) != QS_PRIO_FIXED) {
 		s->broken = 1;
 		s->dropped_frame++;
 	}

@@ -54,28 +54,19 @@ static inline void model_besteffort(struct model *m, __u32 id)
 	m->be_dropped += !accepted;
 }
 
-/* The frame marks, as they are known of any packet. Does it end its unit? */
+/*
+ * The frame marks, and whether the frame must not be dropped, as they are known
+ * of any packet. Does it end its unit?
+ */
 static inline int model_mark(struct model_stream *s, __u32 flags)
 {
 	if (flags & QS_TX_FRAME_START)
-		s->framed = 1;
+		s->framed = QS_TX_FRAME_START;
+	if (s->framed)
+		s->framed |= flags & QS_TX_NON_DROPPABLE;
 	if (flags & QS_TX_FRAME_END)
 		s->framed = 0;
 	return !s->framed && !(flags & QS_CBF_MORE);
-}
-
-/* The priority of the unit that the packet is or is a part of. */
-static inline __u32 model_packet_prio(struct model *m,
-				      const struct qs_packet *p)
-{
-	const struct model_stream *s = &m->streams[p->stream];
-
-	if (m->before[p->stream].flags & QS_STREAM_NON_DROPPABLE ||
-	    p->flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE))
-		return QS_PRIO_FIXED;
-	if (s->open != QS_NIL && !(p->flags & QS_TX_FRAME_START))
-		return model_prio(m, &m->units[s->open]);
-	return (p->flags & QS_TX_PRIO_MASK) >> QS_TX_PRIO_SHIFT;
 }
 
 /*
@@ -86,7 +77,8 @@ static inline __u32 model_victim(struct model *m, const struct qs_packet *p)
 {
 	const qs_stream_t *s = qs_stream(m->v.core, p->stream);
 	const struct model_stream *k = &m->streams[p->stream];
-	__u32 at, unit, prio, found = QS_NIL, best = model_packet_prio(m, p);
+	__u32 at, unit, prio, found = QS_NIL,
+			      best = model_part_prio(m, p->stream, p->flags);
 
 	for (at = k->queued ? s->head : QS_NIL; at != QS_NIL;
 	     at = qs_slot(m->v.core, at)->unit_next) {
@@ -136,41 +128,63 @@ static inline __u32 model_given_up(struct model *m, __u32 i, __u32 out)
 	return victim;
 }
 
-/*
- * Must the unit, whose rest is refused, stay? When the stream's flag has just
- * changed, either is right.
- */
+/* Did the stream's own flag change by now? Then either may have held. */
+static inline int model_flag_changed(struct model *m, __u32 i)
+{
+	return (m->before[i].flags ^ qs_stream(m->v.core, i)->now.flags) &
+	       QS_STREAM_NON_DROPPABLE;
+}
+
+/* Must the unit stay, whose rest is refused? */
 static inline int model_rest_fixed(struct model *m, __u32 i, __u32 flags)
 {
 	const struct model_stream *s = &m->streams[i];
-	const qs_stream_t *k = qs_stream(m->v.core, i);
 
-	if (flags & QS_TX_NON_DROPPABLE)
-		return 1;
-	if (flags & QS_CBF_RELIABLE)
-		return 1;
-	if (s->open != QS_NIL && m->units[s->open].fixed)
-		return 1;
-	if ((m->before[i].flags ^ k->now.flags) & QS_STREAM_NON_DROPPABLE)
-		return !k->broken &&
-		       (s->open == QS_NIL || !m->units[s->open].doomed);
-	return k->now.flags & QS_STREAM_NON_DROPPABLE;
+	if (!model_flag_changed(m, i))
+		return model_part_prio(m, i, flags) == QS_PRIO_FIXED;
+	return !qs_stream(m->v.core, i)->broken &&
+	       (s->open == QS_NIL || !m->units[s->open].doomed);
+}
+
+/* Does the unit being built have all the room there is, and must not go? */
+static inline int model_outgrown(struct model *m, __u32 i)
+{
+	__u32 unit = m->streams[i].open;
+
+	if (m->units[unit].packets < m->v.core->stream_limit)
+		return 0;
+	if (!model_flag_changed(m, i))
+		return model_prio(m, &m->units[unit]) == QS_PRIO_FIXED;
+	return qs_stream(m->v.core, i)->open == QS_NIL;
+}
+
+/* The unit being built stays, but for a part. */
+static inline void model_part_lost(struct model *m, __u32 i, __u32 flags,
+				   int ends)
+{
+	struct model_unit *u;
+
+	if (m->streams[i].open == QS_NIL)
+		return;
+	u = &m->units[m->streams[i].open];
+	model_that(!u->doomed, "a frame that must stay is given up");
+	u->fixed |= flags & QS_TX_NON_DROPPABLE;
+	if (ends || model_outgrown(m, i))
+		model_unit_end(m, i);
 }
 
 static inline void model_refused(struct model *m, __u32 i, __u32 id)
 {
 	__u32 flags = m->v.packets[id].p.flags;
 	struct model_stream *s = &m->streams[i];
+	int fixed = model_rest_fixed(m, i, flags);
 	int ends = model_mark(s, flags);
 
 	s->dropped_overflow++;
 	m->dropped_overflow++;
 	model_fate(m, i, id, QOS_FATE_DROPPED_OVERFLOW);
-	if (model_rest_fixed(m, i, flags)) {
-		model_that(s->open == QS_NIL || !m->units[s->open].doomed,
-			   "a frame that must stay is given up");
-		if (ends)
-			model_unit_end(m, i);
+	if (fixed) {
+		model_part_lost(m, i, flags, ends);
 		return;
 	}
 	model_that(s->open == QS_NIL || m->units[s->open].doomed,
@@ -180,24 +194,6 @@ static inline void model_refused(struct model *m, __u32 i, __u32 id)
 	s->broken = !ends;
 }
 
-/* A part of a unit that fills its stream's queue, and must not be dropped. */
-static inline void model_grew(struct model *m, __u32 i)
-{
-	const struct model_stream *s = &m->streams[i];
-	const qs_stream_t *k = qs_stream(m->v.core, i);
-	const struct model_unit *u = &m->units[s->open];
-	int fixed = u->fixed || u->reliable;
-
-	if (s->queued < m->v.core->stream_limit)
-		return;
-	if ((m->before[i].flags ^ k->now.flags) & QS_STREAM_NON_DROPPABLE)
-		fixed |= k->open == QS_NIL;
-	else
-		fixed |= !!(k->now.flags & QS_STREAM_NON_DROPPABLE);
-	if (fixed)
-		model_unit_end(m, i);
-}
-
 static inline void model_accepted(struct model *m, __u32 i, __u32 id)
 {
 	m->packets[id].queued = 1;
@@ -205,8 +201,8 @@ static inline void model_accepted(struct model *m, __u32 i, __u32 id)
 	model_unit_add(m, i, id);
 	if (model_mark(&m->streams[i], m->v.packets[id].p.flags))
 		model_unit_end(m, i);
-	else
-		model_grew(m, i);
+	else if (model_outgrown(m, i))
+		model_unit_end(m, i);
 }
 
 /*
@@ -277,12 +273,11 @@ static inline void model_stream_put(struct model *m, __u32 i, __u32 id,
 	}
 	s->broken = 0;
 	if (start) {
-		put->sure &= s->open == QS_NIL;
+		put->sure = s->open == QS_NIL && !s->framed;
 		model_unit_end(m, i);
+		s->framed = 0;
 	}
-	put->sure &=
-		!((m->before[i].flags ^ qs_stream(m->v.core, i)->now.flags) &
-		  QS_STREAM_NON_DROPPABLE);
+	put->sure &= !model_flag_changed(m, i);
 	model_stream_full(m, i, id, put);
 }
 
@@ -306,7 +301,6 @@ static inline void model_put(struct model *m, const struct qs_packet *p)
 	if (m->v.n == MODEL_PACKETS)
 		return;
 	model_look(m);
-	model_closed(m);
 	put.victim = QS_NIL;
 	if (takes) {
 		put.full = model_full(m, p->stream);

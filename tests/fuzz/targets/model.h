@@ -41,13 +41,14 @@ struct model_stream {
 	int attached;
 	int reliable; /* all of its packets are */
 	int writing; /* the manager is in the middle of a change */
-	int closed; /* and the core was told so */
+	int closed; /* the core was told so, and has not looked */
 	int ever_fixed; /* its attributes said so at some time */
 	struct qs_attr attr;
 
 	__u32 seen; /* which attachment */
 	__u32 queued;
-	int framed, broken;
+	__u32 framed; /* in a frame: its start's flag, and what holds for all */
+	int broken;
 	__u32 open; /* a unit */
 	__u32 sent_unit; /* the last one that was begun */
 	__u64 sent_units, sent_packets, sent_bytes, late_units;
@@ -163,7 +164,7 @@ static inline void model_unit_add(struct model *m, __u32 i, __u32 id)
 	u->last = id;
 	u->packets++;
 	u->bytes += p->len;
-	u->fixed |= p->flags & QS_TX_NON_DROPPABLE;
+	u->fixed |= (p->flags | s->framed) & QS_TX_NON_DROPPABLE;
 	m->packets[id].unit = s->open;
 	m->packets[id].next = QS_NIL;
 	s->queued++;
@@ -226,6 +227,20 @@ static inline __u32 model_prio(struct model *m, const struct model_unit *u)
 	    m->before[u->stream].flags & QS_STREAM_NON_DROPPABLE)
 		return QS_PRIO_FIXED;
 	return u->prio;
+}
+
+/* Of the unit that a packet with such flags is, or is a part of. */
+static inline __u32 model_part_prio(struct model *m, __u32 i, __u32 flags)
+{
+	const struct model_stream *s = &m->streams[i];
+
+	if (m->before[i].flags & QS_STREAM_NON_DROPPABLE ||
+	    (flags | s->framed) & QS_TX_NON_DROPPABLE ||
+	    flags & QS_CBF_RELIABLE)
+		return QS_PRIO_FIXED;
+	if (s->open != QS_NIL)
+		return model_prio(m, &m->units[s->open]);
+	return (flags & QS_TX_PRIO_MASK) >> QS_TX_PRIO_SHIFT;
 }
 
 /* No unit may be given up once its sending began, or if it must not be. */
@@ -293,22 +308,6 @@ static inline void model_look(struct model *m)
 	small_loops = 0;
 	for (i = 0; i < m->v.core->n_streams; i++)
 		m->before[i] = qs_stream(m->v.core, i)->now;
-}
-
-/* Root ends the frames of sockets that were closed, unless it is busy. */
-static inline void model_closed(struct model *m)
-{
-	struct model_stream *s;
-	__u32 i;
-
-	for (i = 0; i < m->v.core->n_streams; i++) {
-		s = &m->streams[i];
-		if (s->closed && s->queued && !s->attached) {
-			s->framed = 0;
-			model_unit_end(m, i);
-		}
-		s->closed = 0;
-	}
 }
 
 #endif

@@ -149,7 +149,7 @@ QS_GLOBAL int qs_fits_others(qs_core_t *c QS_ARENA_ARG, __u32 i,
 	return 0;
 }
 
-/* The stream's own units that go before; returns how many. */
+/* The stream's own units that go before, of TCP all; returns how many. */
 QS_GLOBAL __u32 qs_fits_own(qs_core_t *c QS_ARENA_ARG, __u32 i,
 			    struct qs_ahead *ahead)
 {
@@ -159,7 +159,8 @@ QS_GLOBAL __u32 qs_fits_own(qs_core_t *c QS_ARENA_ARG, __u32 i,
 
 	while (ahead && left-- && at < c->n_slots && qs_can_loop) {
 		p = qs_slot(c, at);
-		if (QS_READ(p->deadline) > ahead->deadline)
+		if (QS_READ(p->deadline) > ahead->deadline &&
+		    !(QS_READ(p->flags) & QS_CBF_RELIABLE))
 			break;
 		ahead->bytes += qs_fits_unit(c, p);
 		n++;

@@ -158,12 +158,35 @@ static void periods_hold_units_back(void **state)
 	expect(&kind, 30);
 }
 
+/* Five are queued, due later: what is urgent overtakes them, but not on TCP. */
+static void fits_behind(__u32 flags, __u64 in, int expected)
+{
+	struct vclock v;
+	__u32 i, k;
+
+	vclock_init(&v, RATE, SLOTS, 1);
+	i = vclock_attach(&v, 0, 0, 0, 0);
+	for (k = 0; k < 5; k++)
+		vclock_send_with(&v, i, 1000, v.now + 50 * MS, flags);
+	assert_int_equal(qs_fits(v.core, i, 1000, v.now + in, v.now), expected);
+	vclock_fini(&v);
+}
+
+static void nothing_overtakes_on_a_connection(void **state)
+{
+	(void)state;
+	fits_behind(0, MS, 1);
+	fits_behind(QS_CBF_RELIABLE, 6 * MS - 1, 0);
+	fits_behind(QS_CBF_RELIABLE, 6 * MS, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_queued_is_sent_by_deadlines),
 		cmocka_unit_test(what_is_late_may_be_dropped),
 		cmocka_unit_test(periods_hold_units_back),
+		cmocka_unit_test(nothing_overtakes_on_a_connection),
 	};
 
 	return cmocka_run_group_tests_name("fits", tests, NULL, NULL);

@@ -84,8 +84,8 @@ static __always_inline void info_stack(struct qos_info *o, struct bpf_sock *bsk)
 }
 
 /*
- * The device's and the stream's part. All is zero if they are gone, the buckets
- * too: nobody else answers at this level, so the kernel left them so.
+ * The device's and the stream's part. What is not written is zero: nobody else
+ * answers at this level, so the kernel's buffer is as it was allocated.
  */
 static __always_inline void info_stream(struct bpf_sockopt *ctx,
 					struct qos_info *o, struct qs_sock *ss,
@@ -101,8 +101,8 @@ static __always_inline void info_stream(struct bpf_sockopt *ctx,
 	qs_info_fill(o, dev, qs_window(ss->dev), s, ss->gen);
 	if (with_delays) {
 		info_rate(o, ss);
-		if (s->gen_seen == ss->gen)
-			info_delays(ctx, s);
+		if (s->gen_seen == ss->gen && s->bucket_width)
+			info_delays(ctx, s); /* there was one to count */
 	}
 	o->rate = ss->rate;
 }
@@ -118,7 +118,6 @@ static __always_inline int info_read(struct bpf_sockopt *ctx,
 		return -QS_EINVAL;
 	if (!ss || !ss->dev)
 		return -QS_ENOTCONN;
-	__builtin_memset(o, 0, sizeof(*o));
 	o->size = sizeof(*o);
 	info_stream(ctx, o, ss, with_delays);
 	if (ctx->sk)

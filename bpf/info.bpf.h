@@ -22,27 +22,6 @@ static __always_inline void info_rate(const struct qos_info *o,
 	ss->rate_at = now;
 }
 
-_Static_assert(offsetof(struct qs_info, delay) % 8 == 0 &&
-		       offsetof(struct qs_stream, delay) % 8 == 0 &&
-		       QS_DELAYS % 2 == 0,
-	       "buckets are copied in pairs");
-
-/* The bounds are checked where the verifier wants to see it. */
-static __always_inline void info_delays(struct bpf_sockopt *ctx,
-					const qs_stream_t *s)
-{
-	const __u64 QS_MEM *from = (const __u64 QS_MEM *)s->delay;
-	struct qs_info *all = ctx->optval;
-	__u64 *to = (__u64 *)all->delay;
-	__u32 k;
-
-	if ((void *)(all + 1) > ctx->optval_end)
-		return;
-#pragma unroll
-	for (k = 0; k < QS_DELAYS / 2; k++)
-		to[k] = from[k];
-}
-
 /* As SIOCOUTQ: before a connection is there, nothing is on its way. */
 static __always_inline void info_tcp(struct qos_info *o, struct bpf_sock *bsk)
 {
@@ -87,42 +66,32 @@ static __always_inline void info_stack(struct qos_info *o, struct bpf_sock *bsk)
  * The device's and the stream's part. What is not written is zero: nobody else
  * answers at this level, so the kernel's buffer is as it was allocated.
  */
-static __always_inline void info_stream(struct bpf_sockopt *ctx,
-					struct qos_info *o, struct qs_sock *ss,
-					int with_delays)
+static __always_inline void info_stream(struct qos_info *o, struct qs_sock *ss)
 {
 	const struct qs_dev *dev = attached_dev(ss);
-	const qs_stream_t *s = attached_stream(ss);
 
 	if (!dev) {
 		o->state = QOS_STATE_ATTACHED | QOS_STATE_DEVICE_GONE;
 		return;
 	}
-	qs_info_fill(o, dev, qs_window(ss->dev), s, ss->gen);
-	if (with_delays) {
-		info_rate(o, ss);
-		if (s->gen_seen == ss->gen && s->bucket_width)
-			info_delays(ctx, s); /* there was one to count */
-	}
+	qs_info_fill(o, dev, qs_window(ss->dev), attached_stream(ss), ss->gen);
+	info_rate(o, ss);
 	o->rate = ss->rate;
 }
 
 static __always_inline int info_read(struct bpf_sockopt *ctx,
 				     struct qs_sock *ss)
 {
-	int with_delays = ctx->optlen == sizeof(struct qs_info);
 	struct qos_info *o = ctx->optval;
 
-	if ((!with_delays && ctx->optlen != sizeof(*o)) ||
-	    (void *)(o + 1) > ctx->optval_end)
+	if (ctx->optlen != sizeof(*o) || (void *)(o + 1) > ctx->optval_end)
 		return -QS_EINVAL;
 	if (!ss || !ss->dev)
 		return -QS_ENOTCONN;
 	o->size = sizeof(*o);
-	info_stream(ctx, o, ss, with_delays);
+	info_stream(o, ss);
 	if (ctx->sk)
 		info_stack(o, ctx->sk);
-	ctx->optlen = with_delays ? sizeof(struct qs_info) : sizeof(*o);
 	return 0;
 }
 

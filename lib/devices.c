@@ -61,8 +61,6 @@ static void view_stream(const struct qs_dev *dev, struct qs_core *core,
 	v->uid = s->uid;
 	v->info.size = sizeof(v->info);
 	qs_info_fill(&v->info, dev, core, s, gen);
-	if (s->gen_seen == gen)
-		qs_delay_quantiles(&v->info, s->delay);
 }
 
 static int read_streams(struct qs_core *core, struct qs_device_view *view)

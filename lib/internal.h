@@ -73,11 +73,6 @@ int qs_fd_check(int fd);
 /* Of a call that needs an attached socket. */
 int qs_attached_fail(int fd, int err);
 
-/* ---- info.c */
-
-/* Of the packets that were counted by delay, and of the others that were sent. */
-void qs_delay_quantiles(struct qos_info *o, const __u32 delay[QS_DELAYS]);
-
 /* ---- mark.c: messages on TCP */
 
 /*

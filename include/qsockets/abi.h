@@ -23,7 +23,7 @@ enum qs_option {
 	QS_ATTACH = 1, /* set: struct qs_attach */
 	QS_CHANGE = 2, /* set: struct qs_attach, dev empty or the same */
 	QS_DETACH = 3, /* set: __u32, 0 */
-	QS_INFO = 4, /* get: struct qs_info, or what is its first member */
+	QS_INFO = 4, /* get: struct qos_info */
 	QS_RESERVE = 5, /* set: __u64, bytes of a unit; 0: none */
 	QS_WATCH = 6, /* set: struct qos_watch */
 	QS_FATES = 7, /* get: an array of struct qos_fate */
@@ -56,16 +56,6 @@ _Static_assert(sizeof(struct qs_attach) == 32, "qs_attach");
 #define QS_DELAY_SHIFT 14
 #define QS_DELAY_MIN (1ull << QS_DELAY_SHIFT) /* shorter ones are not counted */
 #define QS_DELAYS 84 /* up to 34 s; the last one also has what is longer */
-
-/*
- * What QS_INFO gives: the public struct, and of what the library makes the
- * quantiles. Who asks for the struct alone gets the rate that was found last,
- * and leaves it.
- */
-struct qs_info {
-	struct qos_info info; /* without the delays' quantiles */
-	__u32 delay[QS_DELAYS]; /* packets by delay; the others: sent_packets */
-};
 
 /* The next `len` bytes that are written have these 64 bits; 0: none more. */
 struct qs_mark {

@@ -155,6 +155,7 @@ struct qs_stream {
 	__u64 delay_last, delay_max, delay_sum; /* ns */
 	__u64 spare_at, spare_bytes; /* when the spare rate was last found */
 	__u32 delay[QS_DELAYS];
+	__u32 bucket_first, bucket_last; /* that are not empty */
 	__u32 bucket; /* of the last delay, and what is in it; 0: not known */
 	__u32 zero;
 	__u64 bucket_from, bucket_width; /* ns */

@@ -58,6 +58,10 @@ QS_FN int qs_delay_seek(qs_stream_t *s, __u64 delay)
 	s->bucket_width = qs_delay_from(k + 1) - s->bucket_from;
 	if (k == QS_DELAYS - 1)
 		s->bucket_width = ~0ull - s->bucket_from;
+	if (k < s->bucket_first)
+		s->bucket_first = k;
+	if (k > s->bucket_last)
+		s->bucket_last = k;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #define QS_COMMON_INFO_H
 
 #include "admit.h"
+#include "quantile.h"
 
 QS_INLINE void qs_info_device(struct qos_info *o, const struct qs_dev *dev,
 			      qs_core_t *c)
@@ -55,6 +56,7 @@ QS_INLINE void qs_info_counted(struct qos_info *o, const qs_stream_t *s)
 	o->delay_max_ns = s->delay_max;
 	if (o->sent_packets)
 		o->delay_mean_ns = s->delay_sum / o->sent_packets;
+	qs_quantiles(s, o);
 }
 
 /* `o` is zeroed; `gen` is the attachment that is asked about. */

@@ -90,6 +90,8 @@ QS_FN int qs_stream_reset(qs_stream_t *s, __u32 gen)
 	for (k = 0; k < QS_DELAYS; k++)
 		s->delay[k] = 0;
 	s->bucket_width = 0;
+	s->bucket_first = QS_DELAYS;
+	s->bucket_last = 0;
 	s->told = 0;
 	s->spare_at = s->spare_bytes = 0;
 	s->now.oln = s->now.old = 0;

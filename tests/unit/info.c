@@ -41,7 +41,7 @@ static struct qos_info counted(__u32 n)
 {
 	struct qs_dev dev = { .sched = QS_SCHED_DWCS };
 	struct qs_core c = { 0 };
-	struct qs_stream s = { 0 };
+	struct qs_stream s = { .bucket_first = QS_DELAYS };
 	struct qos_info info = { 0 };
 	__u32 i;
 
@@ -50,7 +50,6 @@ static struct qos_info counted(__u32 n)
 		qs_delay(&s, delays[i]);
 	}
 	qs_info_fill(&info, &dev, &c, &s, 0);
-	qs_delay_quantiles(&info, s.delay);
 	return info;
 }
 
@@ -200,10 +199,12 @@ static void delays_beyond_the_last_bucket_are_counted(void **state)
 static void counters_of_two_instants(void **state)
 {
 	struct qos_info info = { .sent_packets = 3, .delay_max_ns = 20 * US };
-	__u32 delay[QS_DELAYS] = { [0] = 2, [40] = 9 };
+	struct qs_stream s = { .delay = { [0] = 2, [40] = 9 },
+			       .bucket_last = 40,
+			       .bucket_width = 1 };
 
 	(void)state;
-	qs_delay_quantiles(&info, delay);
+	qs_quantiles(&s, &info);
 	assert_int_equal(info.delay_p50_ns, 20 * US);
 	assert_int_equal(info.delay_p99_ns, 20 * US);
 }

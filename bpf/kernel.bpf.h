@@ -41,6 +41,7 @@
 #define QS_ENOBUFS 105
 #define QS_ENOTCONN 107
 #define QS_EALREADY 114
+#define QS_EINPROGRESS 115
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), \
 			     apply_to = record)

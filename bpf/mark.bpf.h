@@ -62,7 +62,8 @@ static __always_inline int marks_add(struct qs_marks *m, __u32 start,
 
 /*
  * For a socket that is attached. EPROTOTYPE: it is not TCP; ENOTCONN: nothing
- * can be written; ENOBUFS: too many of its marks are not acknowledged.
+ * can be written; ENOBUFS: too many of its marks are not acknowledged. And, of
+ * mark_option(), EINPROGRESS: it is set, and somebody waits for its fate.
  */
 static __noinline int set_mark(struct bpf_sock *sk, const struct qs_mark *opt)
 {
@@ -95,6 +96,7 @@ static __always_inline int mark_option(struct bpf_sockopt *ctx)
 	struct qs_mark *opt = ctx->optval, copy;
 	struct bpf_sock *sk = ctx->sk;
 	struct qs_sock *ss;
+	int err;
 
 	if (!sk || ctx->optlen != sizeof(*opt) ||
 	    (void *)(opt + 1) > ctx->optval_end)
@@ -103,7 +105,10 @@ static __always_inline int mark_option(struct bpf_sockopt *ctx)
 	if (!attached_dev(ss))
 		return -QS_ENOTCONN;
 	copy = *opt;
-	return set_mark(sk, &copy);
+	err = set_mark(sk, &copy);
+	if (!err && (copy.tx & QS_TX_COOKIE) && attached_stream(ss)->ring)
+		return -QS_EINPROGRESS;
+	return err;
 }
 
 #endif

@@ -8,6 +8,8 @@
  * time stamp of a message's last byte wakes, by the socket's error queue.
  */
 #include <errno.h>
+#include <linux/net_tstamp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -16,7 +18,28 @@
 _Static_assert(sizeof(struct qos_fate) == 16, "qos_fate");
 _Static_assert(sizeof(struct qos_watch) == 24, "qos_watch");
 
+static int is_tcp(int fd)
+{
+	socklen_t len = sizeof(int);
+	int protocol;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) &&
+	       protocol == IPPROTO_TCP;
+}
+
 /* ---- watching */
+
+/* Time stamps come without the bytes that they are of. */
+static void stamps_alone(int fd)
+{
+	socklen_t len = sizeof(__u32);
+	__u32 flags = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, &len))
+		return;
+	flags |= SOF_TIMESTAMPING_OPT_TSONLY;
+	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
+}
 
 static int watch_fail(int fd, int err, const struct qos_watch *w)
 {
@@ -48,6 +71,8 @@ static int watch(int fd, const struct qos_watch *w)
 		w = &nothing;
 	if (setsockopt(fd, SOL_QSOCKETS, QS_WATCH, w, sizeof(*w)))
 		return watch_fail(fd, errno, w);
+	if (is_tcp(fd))
+		stamps_alone(fd);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
 		return qs_fail(errno, "epoll_create1: %s", strerror(errno));
@@ -60,13 +85,31 @@ static int watch(int fd, const struct qos_watch *w)
 
 /* ---- reading */
 
+/* They have woken, and that was all that they were for. */
+static void drop_stamps(int fd)
+{
+	_Alignas(struct cmsghdr) char room[512];
+	struct msghdr msg;
+	int k;
+
+	for (k = 0; k < 2 * QOS_FATES; k++) {
+		memset(&msg, 0, sizeof(msg));
+		msg.msg_control = room;
+		msg.msg_controllen = sizeof(room);
+		if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break;
+	}
+}
+
 /* The descriptor was readable because of what is read now. */
-static void watch_clear(int epoll)
+static void watch_clear(int fd, int epoll)
 {
 	struct epoll_event event;
 
-	if (epoll >= 0)
-		epoll_wait(epoll, &event, 1, 0);
+	if (epoll < 0 || epoll_wait(epoll, &event, 1, 0) != 1)
+		return;
+	if ((event.events & EPOLLERR) && is_tcp(fd))
+		drop_stamps(fd);
 }
 
 static int fates(int fd, struct qos_fate *to, unsigned int n)
@@ -107,7 +150,7 @@ static int read_fates(int fd, int epoll, struct qos_fate *to, unsigned int n)
 		return qs_fail(EFAULT, "fates is NULL");
 	if (!n)
 		return qs_fail(EINVAL, "n is 0");
-	watch_clear(epoll);
+	watch_clear(fd, epoll);
 	got = fates(fd, to, n);
 	if (got == (int)n)
 		watch_again(fd, epoll);

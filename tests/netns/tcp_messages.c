@@ -513,6 +513,22 @@ static void expect_fate(const struct connection *c, uint32_t kind,
 	assert_int_equal(fate.kind, kind);
 }
 
+/* The next one, for which poll() is trusted to wake. */
+static void expect_woken(const struct connection *c, int watch, uint32_t cookie)
+{
+	struct pollfd p = { .fd = watch, .events = POLLIN };
+	struct qos_fate fate;
+	int n = 0;
+
+	while (!n) {
+		if (poll(&p, 1, LAB_PATIENCE_NS / 1000000) != 1)
+			fail_msg("no fate comes");
+		n = qfates(c->fd, watch, &fate, 1);
+		assert_true(n >= 0);
+	}
+	assert_int_equal(fate.cookie, cookie);
+}
+
 static void expect_no_fate(const struct connection *c)
 {
 	struct qos_fate fate;
@@ -545,6 +561,25 @@ static void every_message_with_a_cookie_has_one_fate(void **state)
 			assert_int_equal(fate.kind, QOS_FATE_LATE);
 	}
 	expect_no_fate(&c);
+	close(watch);
+	close_connection(&c);
+}
+
+/* Nor is the socket itself in error then. */
+static void a_fate_wakes_who_waits(void **state)
+{
+	struct connection c = open_connection(AF_INET);
+	struct pollfd p = { .fd = c.fd, .events = POLLIN };
+	int watch = watch_connection(&c), i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		write_with_cookie(&c, i % 3 ? 100 : MESSAGE, i, 0);
+		expect_woken(&c, watch, i);
+		read_all(&c);
+	}
+	expect_no_fate(&c);
+	assert_int_equal(poll(&p, 1, 0), 0);
 	close(watch);
 	close_connection(&c);
 }
@@ -820,6 +855,7 @@ int main(void)
 		cmocka_unit_test(what_is_sent_again_has_its_deadline),
 		cmocka_unit_test(more_messages_than_can_be_marked_arrive),
 		cmocka_unit_test(every_message_with_a_cookie_has_one_fate),
+		cmocka_unit_test(a_fate_wakes_who_waits),
 		cmocka_unit_test(a_message_is_late_or_in_time_by_its_last_byte),
 		cmocka_unit_test(a_message_that_is_sent_again_has_one_fate),
 		cmocka_unit_test(a_short_write_has_a_fate),

@@ -61,7 +61,7 @@ static int watch_fail(int fd, int err, const struct qos_watch *w)
 	}
 }
 
-static int watch(int fd, const struct qos_watch *w)
+static int begin(int fd, const struct qos_watch *w)
 {
 	struct epoll_event event = { .events = EPOLLOUT | EPOLLET };
 	static const struct qos_watch nothing;
@@ -112,7 +112,7 @@ static void watch_clear(int fd, int epoll)
 		drop_stamps(fd);
 }
 
-static int fates(int fd, struct qos_fate *to, unsigned int n)
+static int take(int fd, struct qos_fate *to, unsigned int n)
 {
 	socklen_t len;
 
@@ -151,7 +151,7 @@ static int read_fates(int fd, int epoll, struct qos_fate *to, unsigned int n)
 	if (!n)
 		return qs_fail(EINVAL, "n is 0");
 	watch_clear(fd, epoll);
-	got = fates(fd, to, n);
+	got = take(fd, to, n);
 	if (got == (int)n)
 		watch_again(fd, epoll);
 	return got;
@@ -164,12 +164,12 @@ static int result(int n)
 	return n < 0 ? qs_return(n) : n;
 }
 
-QS_PUBLIC int qwatch(int fd, const struct qos_watch *watch_for)
+QS_PUBLIC int qwatch(int fd, const struct qos_watch *watch)
 {
-	return result(watch(fd, watch_for));
+	return result(begin(fd, watch));
 }
 
-QS_PUBLIC int qfates(int fd, int watch_fd, struct qos_fate *to, unsigned int n)
+QS_PUBLIC int qfates(int fd, int watch, struct qos_fate *fates, unsigned int n)
 {
-	return result(read_fates(fd, watch_fd, to, n));
+	return result(read_fates(fd, watch, fates, n));
 }

@@ -59,8 +59,8 @@ QS_FN __u64 qs_send_besteffort(qs_core_t *c, int due, __u64 now)
 	if (i == QS_NIL)
 		return QS_DEQ_EMPTY;
 	if (due || c->be_owed > 0) {
-		c->be_owed -= (__s64)qs_slot(c, i)->len *
-			      (QS_BESTEFFORT_SHARE - 1);
+		c->be_owed -=
+			(__s64)qs_slot(c, i)->len * (QS_BESTEFFORT_SHARE - 1);
 		if (!due && c->be_owed < 0)
 			c->be_owed = 0;
 	}

@@ -147,7 +147,7 @@ QS_FN int qs_unit_missed(qs_core_t *c, __u32 i, __u64 now, __u64 end)
 	qs_slot_t *head = qs_slot(c, s->head);
 	__u64 violations = s->violations;
 	__u64 periods = 1, period = qs_period(s);
-	int droppable = qs_unit_droppable(s, head);
+	int droppable = qs_unit_droppable(s, head->flags);
 
 	if (!droppable && !head->deadline && period) {
 		periods = (end - s->deadline + period - 1) / period;

@@ -42,8 +42,7 @@ QS_INLINE int qs_frame_mark(qs_stream_t *s, __u32 flags)
 /* A unit's drop priority by its flags. */
 QS_INLINE __u32 qs_unit_prio(const qs_stream_t *s, __u32 flags)
 {
-	if ((s->now.flags & QS_STREAM_NON_DROPPABLE) ||
-	    (flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE)))
+	if (!qs_unit_droppable(s, flags))
 		return QS_PRIO_FIXED;
 	return (flags & QS_TX_PRIO_MASK) >> QS_TX_PRIO_SHIFT;
 }

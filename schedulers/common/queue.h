@@ -31,6 +31,13 @@ QS_INLINE void qs_slot_free(qs_core_t *c, __u32 i)
 	c->free_slots++;
 }
 
+/* By the flags of the unit, or of a packet of it. */
+QS_INLINE int qs_unit_droppable(const qs_stream_t *s, __u32 flags)
+{
+	return !((s->now.flags & QS_STREAM_NON_DROPPABLE) ||
+		 (flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE)));
+}
+
 QS_INLINE void qs_unit_begin(qs_core_t *c, qs_stream_t *s, __u32 i)
 {
 	qs_slot_t *p = qs_slot(c, i);

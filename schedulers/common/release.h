@@ -13,12 +13,6 @@
 
 /* ---- release and deadline of the first unit */
 
-QS_INLINE int qs_unit_droppable(const qs_stream_t *s, const qs_slot_t *head)
-{
-	return !((s->now.flags & QS_STREAM_NON_DROPPABLE) ||
-		 (head->flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE)));
-}
-
 /* The deadline and the order of the first unit, released at s->release. */
 QS_INLINE void qs_stream_deadline(qs_stream_t *s, const qs_slot_t *head)
 {

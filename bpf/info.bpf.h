@@ -16,8 +16,7 @@ static __always_inline void info_rate(const struct qos_info *o,
 
 	if (took < QS_RATE_NS)
 		return;
-	ss->rate =
-		(o->sent_bytes - ss->rate_bytes) * 8 * 1000000 / (took / 1000);
+	ss->rate = qs_rate(o->sent_bytes - ss->rate_bytes, took);
 	ss->rate_bytes = o->sent_bytes;
 	ss->rate_at = now;
 }

@@ -8,7 +8,7 @@
 #ifndef QS_COMMON_FATE_H
 #define QS_COMMON_FATE_H
 
-#include "mem.h"
+#include "time.h"
 
 #define QS_RATE_NS 100000000ull /* over which a rate is found */
 
@@ -148,7 +148,7 @@ QS_INLINE void qs_watch_rate(qs_core_t *c, qs_stream_t *s, __u32 ring,
 
 	if (now - s->spare_at < QS_RATE_NS)
 		return;
-	used = sent * 8 * 1000 / ((now - s->spare_at) / 1000000);
+	used = qs_rate(sent, now - s->spare_at);
 	if (c->rate > used)
 		spare = c->rate - used;
 	if (spare <= s->watch_rate) {

@@ -228,6 +228,18 @@ static void late_timers_do_not_slow_streams_down(void **state)
 	vclock_fini(&v);
 }
 
+/* 100 Gbit/s, seen every 100 ms, once an hour and once a year. */
+static void a_rate_is_found_over_any_time(void **state)
+{
+	const __u64 bytes = 12500000000ull;
+
+	(void)state;
+	assert_int_equal(qs_rate(bytes / 10, 100 * MS), bytes * 8);
+	assert_int_equal(qs_rate(bytes * 3600, 3600 * SEC), bytes * 8);
+	assert_int_equal(qs_rate(bytes * 31536000, 31536000 * SEC), bytes * 8);
+	assert_int_equal(qs_rate(125, 100 * MS), 10000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +254,7 @@ int main(void)
 			a_units_time_has_the_overhead_of_all_its_packets),
 		cmocka_unit_test(without_a_rate_all_leaves_at_once),
 		cmocka_unit_test(late_timers_do_not_slow_streams_down),
+		cmocka_unit_test(a_rate_is_found_over_any_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,22 +71,27 @@ static __u32 stream_limit(__u32 packets)
 	return limit < packets ? limit : packets;
 }
 
-int qs_core_setup(int arena, __u32 index, const struct qs_sched *sched,
-		  const struct qs_dev *dev, __u32 mtu)
+void qs_core_prepare(struct qs_core *core, const struct qs_sched *sched,
+		     const struct qs_dev *dev, __u32 mtu)
 {
-	struct qs_core *core = qs_arena_core(index);
-	int err;
-
-	err = qs_arena_map(arena, PROT_READ | PROT_WRITE);
-	if (err)
-		return err;
 	memset(core, 0, qs_core_size(dev->packets, dev->streams));
 	qs_core_layout(core, dev->packets, dev->streams);
 	core->stream_limit = stream_limit(dev->packets);
 	core->overhead = dev->overhead;
 	core->rate = dev->rate;
 	core->slack = slack(dev, mtu);
-	sched->core_init(core, dev->gen << 16);
+	sched->ops->init(core, dev->gen << 16);
+}
+
+int qs_core_setup(int arena, __u32 index, const struct qs_sched *sched,
+		  const struct qs_dev *dev, __u32 mtu)
+{
+	int err;
+
+	err = qs_arena_map(arena, PROT_READ | PROT_WRITE);
+	if (err)
+		return err;
+	qs_core_prepare(qs_arena_core(index), sched, dev, mtu);
 	qs_arena_unmap();
 	return 0;
 }

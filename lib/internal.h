@@ -42,14 +42,39 @@ int qs_admission_fail(int fd, int err, const char *dev);
 
 /* ---- sched.c */
 
+/* A scheduler's core, by functions; schedulers/common/ops.h makes it. */
+struct qs_core_ops {
+	/* Makes a core, laid out and with its settings, ready for use. */
+	void (*init)(struct qs_core *core, __u32 gen);
+	/* Empties every queue; the caller has the packets. */
+	void (*reset)(struct qs_core *core);
+	/* May the stream queue another packet? */
+	int (*has_room)(struct qs_core *core, __u32 stream);
+	/* Gives up a unit for a packet with such flags; 0: there is none. */
+	int (*give_way)(struct qs_core *core, __u32 stream, __u32 flags,
+			__u64 now);
+	/* Is all that is queued a frame that is still being built? */
+	int (*frame_alone)(struct qs_core *core, __u32 stream);
+	/* There is no room for this packet of a stream that has some. */
+	void (*refuse)(struct qs_core *core, const struct qs_packet *p,
+		       __u64 now);
+	/* The slot, or QS_REFUSED_*. */
+	int (*enqueue)(struct qs_core *core, const struct qs_packet *p,
+		       __u64 now);
+	/* QS_DEQ_*. */
+	__u64 (*dequeue)(struct qs_core *core, __u64 now);
+	/* The stream does not compete, until it is resumed. */
+	void (*hold)(struct qs_core *core, __u32 stream);
+	void (*resume)(struct qs_core *core, __u32 stream, __u64 now);
+};
+
 /* A scheduler as the library knows it; schedulers/NAME/attr.c has one. */
 struct qs_sched {
 	const char *name; /* also the folder's and the qdisc's kind */
 	enum qs_scheduler id;
 	/* Checks the attributes and packs them; NULL is the defaults. */
 	int (*pack)(const void *attributes, struct qs_attach *opt);
-	/* Makes a core, laid out and with its settings, ready for use. */
-	void (*core_init)(struct qs_core *core, __u32 gen);
+	const struct qs_core_ops *ops;
 	/* The qdisc's BPF object. */
 	const void *object, *object_end;
 };
@@ -174,7 +199,11 @@ static inline struct qs_core *qs_arena_core(__u32 index)
 /* The bytes that a core needs; more than a window: it cannot be. */
 __u64 qs_core_size(__u32 packets, __u32 streams);
 
-/* Lays the core of device `index` out and initialises it. */
+/* Lays a core out in so many bytes, and initialises it. */
+void qs_core_prepare(struct qs_core *core, const struct qs_sched *sched,
+		     const struct qs_dev *dev, __u32 mtu);
+
+/* The same of device `index`. */
 int qs_core_setup(int arena, __u32 index, const struct qs_sched *sched,
 		  const struct qs_dev *dev, __u32 mtu);
 
@@ -227,10 +256,49 @@ void qs_devices_free(struct qs_device_view *devices, unsigned int n);
 /* May the caller initialise devices, and see what is pinned? */
 int qs_privilege_check(void);
 
+/* Puts in the defaults, and checks the rest. */
+int qs_settings_complete(struct qos_device *d);
+
 int qs_device_init(const struct qos_params *params,
 		   const struct qos_device *device, unsigned int flags);
 
 /* All devices of this network namespace; also what another version pinned. */
 int qs_fini_all(void);
+
+/* ---- inproc/: the in-process engine */
+
+#define QS_INPROC_DEV "inproc"
+
+/* Was there an attachment ever? Else none of the calls below need be asked. */
+extern int qs_inproc_used;
+
+static inline int qs_inproc_on(void)
+{
+	return __builtin_expect(
+		__atomic_load_n(&qs_inproc_used, __ATOMIC_RELAXED), 0);
+}
+
+/* Does params, or the environment, ask for it? 1, 0, or -Exxx. */
+int qs_inproc_wanted(const struct qos_params *params);
+
+/* `device` may be NULL: all defaults. */
+int qs_inproc_init(const struct qos_params *params,
+		   const struct qos_device *device);
+
+/* Is the socket attached here? */
+int qs_inproc_has(int fd);
+
+int qs_inproc_attach(int fd, const struct qs_sched *sched,
+		     const struct qs_attach *opt);
+
+/* Of the others, 1 when fd is not attached here. */
+int qs_inproc_detach(int fd);
+int qs_inproc_change(int fd, const struct qos_params *params);
+int qs_inproc_info(int fd, struct qs_info *to);
+int qs_inproc_close(int fd);
+
+/* Queues a message with these 64 bits; *len is its length. */
+int qs_inproc_send(int fd, const struct msghdr *msg, int flags, __u64 bits,
+		   ssize_t *len);
 
 #endif

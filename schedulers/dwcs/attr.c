@@ -5,6 +5,7 @@
 #include "attr.h"
 #include "core.h"
 #include "lib/internal.h"
+#include "schedulers/common/ops.h"
 
 extern const char qs_object_dwcs[], qs_object_dwcs_end[];
 
@@ -53,16 +54,11 @@ int dwcs_pack(const void *attributes, struct qs_attach *opt)
 	return 0;
 }
 
-static void dwcs_core_init(struct qs_core *core, __u32 gen)
-{
-	qs_core_init(core, gen);
-}
-
 const struct qs_sched dwcs_sched = {
 	.name = "dwcs",
 	.id = QS_SCHED_DWCS,
 	.pack = dwcs_pack,
-	.core_init = dwcs_core_init,
+	.ops = &core_ops,
 	.object = qs_object_dwcs,
 	.object_end = qs_object_dwcs_end,
 };

@@ -8,7 +8,8 @@
  *
  * All calls are thread-safe, work across fork() and keep no state about a file
  * descriptor in the process: the socket carries it, so dup(), SCM_RIGHTS and
- * plain close() do what one expects. On failure they return -1 and set errno,
+ * plain close() do what one expects. The in-process engine, dev "inproc", has
+ * such state: see "Engines" in qsockets(7). On failure they return -1 and set errno,
  * nothing is applied in part, and qsock_errmsg() says which field was wrong.
  * Pointers stay the caller's; nothing is kept after a call returns.
  */

@@ -87,7 +87,7 @@ static int reserve_fail(int fd, int err)
 		ret = qs_admission_fail(fd, err, "");
 	if (ret)
 		return ret;
-	if (err == ENOPROTOOPT)
+	if (err == ENOPROTOOPT && !(qs_inproc_on() && qs_inproc_has(fd)))
 		return qs_fail(EOPNOTSUPP,
 			       "QSockets are not set up for this process: run "
 			       "\"qsock init\" first");

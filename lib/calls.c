@@ -81,6 +81,11 @@ int qs_attached_fail(int fd, int err)
 
 	if (ret)
 		return ret;
+	if (qs_inproc_on() && qs_inproc_has(fd))
+		return qs_fail(EOPNOTSUPP,
+			       "fd %d is attached to the in-process engine, "
+			       "which has no such call",
+			       fd);
 	switch (err) {
 	case ENOPROTOOPT: /* nobody answers, so nothing is attached */
 	case EOPNOTSUPP:
@@ -116,11 +121,14 @@ static int attach(int fd, const struct qos_params *params)
 {
 	const struct qs_sched *sched;
 	struct qs_attach opt;
-	int err;
+	int err, inproc;
 
 	err = qs_params_check(params);
 	if (err)
 		return err;
+	inproc = qs_inproc_wanted(params);
+	if (inproc < 0)
+		return inproc;
 	sched = qs_sched_find(params->name);
 	if (!sched)
 		return qs_fail(ENOENT, "name \"%s\" is no scheduler",
@@ -128,6 +136,10 @@ static int attach(int fd, const struct qos_params *params)
 	err = attach_pack(params, sched, &opt);
 	if (err)
 		return err;
+	if (qs_inproc_on() && qs_inproc_has(fd))
+		return attach_fail(fd, EALREADY, params);
+	if (inproc)
+		return qs_inproc_attach(fd, sched, &opt);
 	if (setsockopt(fd, SOL_QSOCKETS, QS_ATTACH, &opt, sizeof(opt)))
 		return attach_fail(fd, errno, params);
 	return 0;
@@ -180,6 +192,12 @@ static int change(int fd, const struct qos_params *params)
 	err = qs_params_check(params);
 	if (err)
 		return err;
+	if (qs_inproc_on()) {
+		err = qs_inproc_change(fd, params);
+		if (err <= 0)
+			return err;
+		err = 0;
+	}
 	if (*params->name)
 		sched = qs_sched_find(params->name);
 	else
@@ -229,7 +247,13 @@ QS_PUBLIC int qsocket(int domain, int type, int protocol,
 QS_PUBLIC int qdetach(int fd)
 {
 	__u32 zero = 0;
+	int err;
 
+	if (qs_inproc_on()) {
+		err = qs_inproc_detach(fd);
+		if (err <= 0)
+			return qs_return(err);
+	}
 	if (!setsockopt(fd, SOL_QSOCKETS, QS_DETACH, &zero, sizeof(zero)))
 		return 0;
 	return qs_return(qs_attached_fail(fd, errno));
@@ -242,6 +266,8 @@ QS_PUBLIC int qchange(int fd, struct qos_params *params)
 
 QS_PUBLIC int qclose(int fd)
 {
+	if (qs_inproc_on())
+		qs_inproc_close(fd);
 	if (!close(fd))
 		return 0;
 	return qs_return(

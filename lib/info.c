@@ -5,10 +5,22 @@
 
 #include "internal.h"
 
+static int ask(int fd, struct qos_info *all)
+{
+	socklen_t len = sizeof(*all);
+	int err = qs_inproc_on() ? qs_inproc_info(fd, all) : 1;
+
+	if (err <= 0)
+		return err;
+	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, all, &len))
+		return qs_attached_fail(fd, errno);
+	return 0;
+}
+
 static int read_info(int fd, struct qos_info *to, size_t size)
 {
 	struct qos_info all;
-	socklen_t len = sizeof(all);
+	int err;
 
 	if (!to)
 		return qs_fail(EFAULT, "info is NULL");
@@ -17,9 +29,9 @@ static int read_info(int fd, struct qos_info *to, size_t size)
 			       "size is %zu, too small for a struct "
 			       "qos_info",
 			       size);
-	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO,
-		       size < sizeof(all) ? &all : to, &len))
-		return qs_attached_fail(fd, errno);
+	err = ask(fd, size < sizeof(all) ? &all : to);
+	if (err)
+		return err;
 	if (size < sizeof(all)) {
 		all.size = size;
 		memcpy(to, &all, size);

@@ -100,24 +100,29 @@ static int check_sizes(const struct qos_device *d)
 	return 0;
 }
 
+int qs_settings_complete(struct qos_device *d)
+{
+	if (!d->packets)
+		d->packets = DEFAULT_PACKETS;
+	if (!d->streams)
+		d->streams = DEFAULT_STREAMS;
+	if (d->guarantee && !d->rate)
+		return qs_fail(EINVAL,
+			       "guarantee is %u per mille of no rate: "
+			       "give a rate",
+			       d->guarantee);
+	if (!d->guarantee)
+		d->guarantee = QS_GUARANTEE_DEFAULT;
+	return check_sizes(d);
+}
+
 static int read_settings(struct request *r, const struct qos_device *device)
 {
 	static const struct qos_device none;
 
 	r->device = device ? *device : none;
 	r->any = !memcmp(&r->device, &none, sizeof(none));
-	if (!r->device.packets)
-		r->device.packets = DEFAULT_PACKETS;
-	if (!r->device.streams)
-		r->device.streams = DEFAULT_STREAMS;
-	if (r->device.guarantee && !r->device.rate)
-		return qs_fail(EINVAL,
-			       "guarantee is %u per mille of no rate: "
-			       "give a rate",
-			       r->device.guarantee);
-	if (!r->device.guarantee)
-		r->device.guarantee = QS_GUARANTEE_DEFAULT;
-	return check_sizes(&r->device);
+	return qs_settings_complete(&r->device);
 }
 
 static int find_link(struct request *r, const char *name)
@@ -665,9 +670,22 @@ int qs_fini_all(void)
 
 /* ---- public */
 
+static int init(const struct qos_params *params,
+		const struct qos_device *device)
+{
+	int inproc = qs_params_check(params);
+
+	if (!inproc)
+		inproc = qs_inproc_wanted(params);
+	if (inproc < 0)
+		return inproc;
+	return inproc ? qs_inproc_init(params, device) :
+			qs_device_init(params, device, 0);
+}
+
 QS_PUBLIC int qsockinit(struct qos_params *params)
 {
-	return qs_return(qs_device_init(params, NULL, 0));
+	return qs_return(init(params, NULL));
 }
 
 QS_PUBLIC int qsockinit_device(struct qos_params *params,
@@ -680,7 +698,7 @@ QS_PUBLIC int qsockinit_device(struct qos_params *params,
 					 "size is %zu, a struct "
 					 "qos_device has %zu",
 					 size, sizeof(*device)));
-	return qs_return(qs_device_init(params, device, 0));
+	return qs_return(init(params, device));
 }
 
 QS_PUBLIC int qsockfini(const char *dev)

@@ -294,7 +294,7 @@ int qs_inproc_attach(int fd, const struct qs_sched *sched,
 /* Of the others, 1 when fd is not attached here. */
 int qs_inproc_detach(int fd);
 int qs_inproc_change(int fd, const struct qos_params *params);
-int qs_inproc_info(int fd, struct qs_info *to);
+int qs_inproc_info(int fd, struct qos_info *to);
 int qs_inproc_close(int fd);
 
 /* Queues a message with these 64 bits; *len is its length. */

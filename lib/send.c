@@ -131,6 +131,44 @@ static int txtime_enable(int fd)
 	return !setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime));
 }
 
+/* ---- sockets that are attached in this process */
+
+/* Of a socket that is: 1, and what the call returns. */
+static __attribute__((noinline, cold)) int inproc_sent(
+	int fd, const struct msghdr *msg, int flags,
+	const struct packet_flags *pf, ssize_t *n)
+{
+	__u64 bits;
+	int err;
+
+	if (!msg)
+		return 0;
+	err = bits_of(pf, &bits);
+	if (!err)
+		err = qs_inproc_send(fd, msg, flags, bits, n);
+	if (err > 0)
+		return 0;
+	if (err)
+		*n = qs_return(err);
+	return 1;
+}
+
+static __attribute__((noinline, cold)) int inproc_sent_to(
+	int fd, const void *buf, size_t len, int flags,
+	const struct sockaddr *to, socklen_t tolen,
+	const struct packet_flags *pf, ssize_t *n)
+{
+	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+	struct msghdr msg = {
+		.msg_name = (void *)to,
+		.msg_namelen = to ? tolen : 0,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+
+	return inproc_sent(fd, &msg, flags, pf, n);
+}
+
 /* ---- one message */
 
 static ssize_t sent(const char *call, ssize_t n)
@@ -185,6 +223,9 @@ QS_PUBLIC ssize_t qsendto(int fd, const void *buf, size_t len, int flags,
 	__u64 bits;
 	ssize_t n;
 
+	if (qs_inproc_on() &&
+	    inproc_sent_to(fd, buf, len, flags, to, tolen, pflags, &n))
+		return n;
 	n = bits_of(pflags, &bits);
 	if (n)
 		return qs_return(n);
@@ -237,6 +278,8 @@ QS_PUBLIC ssize_t qsendmsg(int fd, const struct msghdr *msg, int flags,
 	__u64 bits;
 	ssize_t n;
 
+	if (qs_inproc_on() && inproc_sent(fd, msg, flags, pflags, &n))
+		return n;
 	n = bits_of(pflags, &bits);
 	if (n)
 		return qs_return(n);
@@ -356,6 +399,12 @@ static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 			       "drop_flag has unknown bits: 0x%x; "
 			       "qsendmmsg() takes no QSOCK_MESSAGE",
 			       msgs->flags.drop_flag & ~QS_TX_DROP_FLAG);
+	if (qs_inproc_on()) {
+		ret = qs_inproc_send(fd, &msgs->msg_hdr, flags,
+				     tx_bits(&msgs->flags), &len);
+		if (ret <= 0)
+			return ret ? ret : one_sent(msgs, len, p);
+	}
 	if (!goes_alone(msgs, p))
 		return send_chunk(fd, msgs, n, flags, p);
 	if (has_control(msgs)) {

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The in-process engine's side of the calls that have one for each engine. There
+ * is one device in a process, "inproc", made by the first qsockinit() or, with
+ * the defaults, by the first attachment.
+ */
+#include <errno.h>
+#include <linux/tcp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "inproc.h"
+#include "schedulers/common/admit.h"
+#include "schedulers/common/fate.h"
+#include "schedulers/common/info.h"
+#include "schedulers/dwcs/attr.h"
+
+#define MTU 1500 /* of which a burst has one; Ethernet's */
+#define QUEUE_MESSAGES 1024u /* of one socket */
+
+/* ---- is it this engine? */
+
+int qs_inproc_wanted(const struct qos_params *params)
+{
+	const char *engine = secure_getenv("QSOCKETS_ENGINE");
+
+	if (!engine || !*engine)
+		return !strcmp(params->dev, QS_INPROC_DEV);
+	if (!strcmp(engine, "inproc"))
+		return 1;
+	if (!strcmp(engine, "kernel"))
+		return 0;
+	return qs_fail(EOPNOTSUPP,
+		       "QSOCKETS_ENGINE is \"%s\": there are \"kernel\" and "
+		       "\"inproc\"",
+		       engine);
+}
+
+int qs_inproc_has(int fd)
+{
+	int has;
+
+	inproc_lock();
+	has = inproc_find(fd) != NULL;
+	inproc_unlock();
+	return has;
+}
+
+/* ---- the device */
+
+static void describe(struct qs_dev *dev, const struct qs_sched *sched,
+		     const struct qos_device *d)
+{
+	memset(dev, 0, sizeof(*dev));
+	dev->state = QS_DEV_READY;
+	dev->sched = sched->id;
+	strcpy(dev->name, QS_INPROC_DEV);
+	snprintf(dev->sched_name, sizeof(dev->sched_name), "%s", sched->name);
+	dev->rate = d->rate;
+	dev->packets = d->packets;
+	dev->streams = d->streams;
+	dev->burst = d->burst;
+	dev->overhead = d->overhead;
+	dev->guarantee = qs_guarantee(d->rate, d->guarantee);
+}
+
+static int make_device(const struct qs_sched *sched, const struct qs_dev *dev)
+{
+	struct inproc_message **message;
+	struct qs_core *core;
+
+	core = malloc(qs_core_size(dev->packets, dev->streams));
+	message = (struct inproc_message **)calloc(dev->packets,
+						   sizeof(*message));
+	if (!core || !message) {
+		free(core);
+		free((void *)message);
+		return qs_fail(ENOMEM,
+			       "no memory for %u packets and %u streams",
+			       dev->packets, dev->streams);
+	}
+	qs_core_prepare(core, sched, dev, MTU);
+	if (core->stream_limit > QUEUE_MESSAGES)
+		core->stream_limit = QUEUE_MESSAGES;
+	free(inproc.core);
+	free((void *)inproc.message);
+	inproc.core = core;
+	inproc.message = message;
+	inproc.sched = sched;
+	inproc.dev = *dev;
+	return 0;
+}
+
+static int is_free(void)
+{
+	return !inproc.core || (!inproc.messages && !inproc.core->attached);
+}
+
+/* `any`: whatever settings it has already will do. */
+static int init_device(const struct qs_sched *sched, const struct qs_dev *dev,
+		       int any)
+{
+	int err = 0;
+
+	if (!inproc.core || inproc.sched != sched ||
+	    (!any && memcmp(&inproc.dev, dev, sizeof(*dev)))) {
+		if (!is_free())
+			return qs_fail(EBUSY,
+				       "sockets of this process are attached "
+				       "to \"%s\" already, or with other "
+				       "settings",
+				       inproc.sched->name);
+		err = make_device(sched, dev);
+	}
+	if (!err)
+		inproc.initialised = 1;
+	return err;
+}
+
+/* One that nobody initialised is made as it is needed. */
+static int need_device(const struct qs_sched *sched, const struct qs_dev *dev)
+{
+	if (inproc.core && inproc.sched == sched)
+		return 0;
+	if (!inproc.initialised && is_free())
+		return make_device(sched, dev);
+	return qs_fail(EOPNOTSUPP,
+		       "the device \"" QS_INPROC_DEV "\" of this process is "
+		       "managed by \"%s\", not by \"%s\"",
+		       inproc.sched->name, sched->name);
+}
+
+int qs_inproc_init(const struct qos_params *params,
+		   const struct qos_device *device)
+{
+	const struct qs_sched *sched = qs_sched_find(params->name);
+	static const struct qos_device none;
+	struct qos_device d = device ? *device : none;
+	int any = !memcmp(&d, &none, sizeof(d)), err;
+	struct qs_dev dev;
+
+	if (!sched)
+		return qs_fail(ENOENT, "name \"%s\" is no scheduler",
+			       params->name);
+	err = qs_settings_complete(&d);
+	if (err)
+		return err;
+	describe(&dev, sched, &d);
+	inproc_lock();
+	err = init_device(sched, &dev, any);
+	inproc_unlock();
+	return err;
+}
+
+/* ---- attach */
+
+static void write_attr(struct qs_stream *s, const struct qs_attach *opt)
+{
+	struct qs_attr a;
+
+	dwcs_attr_unpack(opt, &a);
+	s->attr_seq += 2;
+	s->attr = a;
+}
+
+static int give_stream(struct inproc_sock *sock, const struct qs_attach *opt)
+{
+	__u32 i = qs_stream_alloc(inproc.core);
+	struct qs_stream *s;
+
+	if (i == QS_NIL && inproc_sweep())
+		i = qs_stream_alloc(inproc.core);
+	if (i == QS_NIL)
+		return qs_fail(ENOSPC,
+			       "all %u streams of this process are in "
+			       "use: close a socket, or init with more",
+			       inproc.dev.streams);
+	s = qs_stream(inproc.core, i);
+	write_attr(s, opt);
+	s->pid = getpid();
+	s->uid = getuid();
+	sock->stream = i;
+	sock->gen = QS_LIFE_GEN(s->life) + 1;
+	s->life = QS_LIFE(sock->gen, 1);
+	return 0;
+}
+
+static int attach(int fd, const struct qs_attach *opt)
+{
+	struct inproc_sock *sock;
+	int err;
+
+	if (inproc_find(fd))
+		return qs_fail(EALREADY, "fd %d is attached already", fd);
+	err = inproc_start();
+	if (!err)
+		err = inproc_sock_new(fd, &sock);
+	if (err)
+		return err;
+	err = give_stream(sock, opt);
+	if (!err) {
+		sock->attached = 1;
+		sock->rate_at = inproc_now();
+		inproc.table[fd] = sock;
+	}
+	inproc_sock_put(sock);
+	return err;
+}
+
+/* A socket of the kernel's stays that. */
+static int check_free(int fd)
+{
+	struct qos_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &info, &len))
+		return 0;
+	return qs_fail(EALREADY,
+		       "fd %d is attached to dev \"%.*s\": qdetach() first", fd,
+		       (int)sizeof(info.dev), info.dev);
+}
+
+int qs_inproc_attach(int fd, const struct qs_sched *sched,
+		     const struct qs_attach *opt)
+{
+	struct qos_device d = { 0 };
+	struct qs_dev dev;
+	int err = qs_fd_check(fd);
+
+	if (!err)
+		err = check_free(fd);
+	if (!err)
+		err = qs_settings_complete(&d);
+	if (err)
+		return err;
+	describe(&dev, sched, &d);
+	inproc_lock();
+	err = need_device(sched, &dev);
+	if (!err)
+		err = attach(fd, opt);
+	if (!err)
+		__atomic_store_n(&qs_inproc_used, 1, __ATOMIC_RELAXED);
+	inproc_unlock();
+	return err;
+}
+
+/* ---- detach and close */
+
+/* What the application writes next must not come between a message's bytes. */
+static int drain(const struct inproc_sock *sock)
+{
+	__u64 until = inproc_now() + INPROC_DETACH_NS;
+	int err = 0;
+
+	while (sock->messages && !err)
+		err = inproc_wait_left(until);
+	if (!sock->messages)
+		return 0;
+	return qs_fail(EAGAIN, "fd %d has %u messages queued still", sock->fd,
+		       sock->messages);
+}
+
+int qs_inproc_detach(int fd)
+{
+	struct inproc_sock *sock;
+	int err = 0;
+
+	inproc_lock();
+	sock = inproc_find(fd);
+	if (sock) {
+		sock->users++;
+		if (sock->bytes)
+			err = drain(sock);
+		if (!err && sock->attached)
+			inproc_forget(sock);
+		sock->users--;
+		inproc_sock_put(sock);
+	}
+	inproc_unlock();
+	return sock ? err : 1;
+}
+
+int qs_inproc_close(int fd)
+{
+	struct inproc_sock *sock;
+
+	inproc_lock();
+	sock = inproc_find(fd);
+	if (sock && sock->messages) {
+		sock->users++; /* the list's */
+		sock->closing_until = inproc_now() + INPROC_CLOSE_NS;
+		sock->next_closing = NULL;
+		*inproc.closing_end = sock;
+		inproc.closing_end = &sock->next_closing;
+	}
+	if (sock)
+		inproc_forget(sock);
+	inproc_unlock();
+	return sock ? 0 : 1;
+}
+
+/* ---- change */
+
+static int change(const struct inproc_sock *sock,
+		  const struct qos_params *params)
+{
+	struct qs_attach opt = { 0 };
+	int err;
+
+	if (*params->name && strcmp(params->name, inproc.sched->name))
+		return qs_fail(EINVAL,
+			       "fd %d is attached to \"%s\", not \"%s\": leave "
+			       "name empty, or qdetach() and qattach()",
+			       sock->fd, inproc.sched->name, params->name);
+	if (*params->dev && !qs_inproc_wanted(params))
+		return qs_fail(EINVAL,
+			       "fd %d is attached to dev \"" QS_INPROC_DEV
+			       "\", not \"%s\": leave dev empty, or qdetach() "
+			       "and qattach()",
+			       sock->fd, params->dev);
+	err = inproc.sched->pack(params->attributes, &opt);
+	if (!err)
+		write_attr(qs_stream(inproc.core, sock->stream), &opt);
+	return err;
+}
+
+int qs_inproc_change(int fd, const struct qos_params *params)
+{
+	const struct inproc_sock *sock;
+	int err = 1;
+
+	inproc_lock();
+	sock = inproc_find(fd);
+	if (sock)
+		err = change(sock, params);
+	inproc_unlock();
+	return err;
+}
+
+/* ---- info */
+
+static void fill_rate(struct inproc_sock *sock, struct qos_info *o)
+{
+	__u64 now = inproc_now(), took = now - sock->rate_at;
+
+	if (took >= QS_RATE_NS) {
+		sock->rate = (o->sent_bytes - sock->rate_bytes) * 8 * 1000000 /
+			     (took / 1000);
+		sock->rate_bytes = o->sent_bytes;
+		sock->rate_at = now;
+	}
+	o->rate = sock->rate;
+}
+
+static void fill_tcp(int fd, struct qos_info *o, int queued)
+{
+	struct tcp_info t = { 0 };
+	socklen_t len = sizeof(t);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &t, &len))
+		return;
+	o->tcp_rtt_us = t.tcpi_rtt;
+	o->tcp_cwnd = t.tcpi_snd_cwnd;
+	o->tcp_mss = t.tcpi_snd_mss;
+	o->tcp_rcv_wnd = t.tcpi_snd_wnd;
+	o->tcp_unsent = t.tcpi_notsent_bytes;
+	if (queued > (int)t.tcpi_notsent_bytes)
+		o->tcp_unacked = queued - t.tcpi_notsent_bytes;
+}
+
+static void fill_stack(const struct inproc_sock *sock, struct qos_info *o)
+{
+	int size = 0, queued = 0;
+	socklen_t len = sizeof(size);
+
+	getsockopt(sock->fd, SOL_SOCKET, SO_SNDBUF, &size, &len);
+	if (ioctl(sock->fd, SIOCOUTQ, &queued))
+		queued = 0;
+	o->sndbuf = size;
+	o->sndbuf_used = queued;
+	if (sock->bytes)
+		fill_tcp(sock->fd, o, queued);
+}
+
+static void fill_info(struct inproc_sock *sock, struct qos_info *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->size = sizeof(*o);
+	qs_info_fill(o, &inproc.dev, inproc.core,
+		     qs_stream(inproc.core, sock->stream), sock->gen);
+	o->engine = QOS_ENGINE_INPROC;
+	fill_rate(sock, o);
+	fill_stack(sock, o);
+}
+
+int qs_inproc_info(int fd, struct qos_info *to)
+{
+	struct inproc_sock *sock;
+
+	inproc_lock();
+	sock = inproc_find(fd);
+	if (sock)
+		fill_info(sock, to);
+	inproc_unlock();
+	return sock ? 0 : 1;
+}

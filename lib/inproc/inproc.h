@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The in-process engine: the scheduler above the protocol stack. Calls queue
+ * messages in a core of this process, and one thread sends them in its order.
+ *
+ * One lock, inproc.lock, for everything: it is the core's root lock and its
+ * manager's. Functions here are called with it held unless said otherwise; the
+ * thread lets it go while it is in sendmsg() or waits, and a call while it
+ * copies a message or waits for room. Nobody else is in sendmsg() on a socket's
+ * behalf, so who has the lock may look at the queue of a socket being sent on,
+ * but leaves the first pending message to the thread.
+ */
+#ifndef QS_LIB_INPROC_H
+#define QS_LIB_INPROC_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "lib/internal.h"
+
+#define INPROC_NEVER UINT64_MAX
+#define INPROC_NSEC_PER_SEC 1000000000ull
+#define INPROC_EXIT_NS INPROC_NSEC_PER_SEC /* for what is queued at exit() */
+#define INPROC_DETACH_NS \
+	INPROC_NSEC_PER_SEC /* at qdetach(), of a byte stream */
+#define INPROC_CLOSE_NS (10 * INPROC_NSEC_PER_SEC) /* after qclose() */
+/* What one socket may queue; a longer message only when there is nothing else,
+ * up to the second figure. */
+#define INPROC_QUEUE_BYTES (4u << 20)
+#define INPROC_MESSAGE_MAX (16u << 20)
+
+struct inproc_sock;
+
+/* A message, copied: its control messages, its address, its bytes. */
+struct inproc_message {
+	struct inproc_message *next; /* of those that the stack shall take */
+	struct inproc_sock *sock;
+	size_t len, done; /* bytes; those that the stack took */
+	size_t control; /* bytes */
+	socklen_t name; /* bytes */
+	int flags;
+	int retried;
+	_Alignas(struct cmsghdr) char room[];
+};
+
+/*
+ * An attached socket, and one that was while its messages are there. It is freed
+ * when it is in no table, has no message, and nobody uses it.
+ */
+struct inproc_sock {
+	struct inproc_sock *next; /* all of them */
+	struct inproc_sock **link;
+	struct inproc_sock *next_closing;
+	__u64 closing_until; /* ns */
+	int fd; /* the application's */
+	dev_t dev; /* by these two is it told from another one of that number */
+	ino_t ino;
+	int family;
+	int bytes; /* a byte stream, such as TCP */
+	int lowat; /* TCP_NOTSENT_LOWAT was set by us */
+	int attached; /* in the table */
+	int users; /* calls and the thread, between two times with the lock */
+	int dup; /* keeps it open while it has messages; else -1 */
+	int blocked; /* takes nothing now: its stream is held */
+	int dead; /* its messages are not sent any more */
+	int error; /* for the next call */
+	__u32 stream, gen;
+	__u32 messages; /* in the core, and after it */
+	size_t queued; /* bytes of these */
+	struct inproc_message *first,
+		*last; /* the stack did not take them yet */
+	__u64 rate_at, rate_bytes,
+		rate; /* when it was found last, for qinfo() */
+};
+
+struct inproc {
+	pthread_mutex_t lock;
+	pthread_cond_t left; /* a message left, for who waits */
+	__u32 waiting;
+	/* the device: none before the first init or attach */
+	const struct qs_sched *sched;
+	struct qs_core *core;
+	struct inproc_message **message; /* by slot */
+	struct qs_dev dev;
+	int initialised; /* by qsockinit(), and not by an attachment */
+	/* sockets */
+	struct inproc_sock **table; /* by fd */
+	int fds; /* its size */
+	struct inproc_sock *socks;
+	struct inproc_sock *closing, **closing_end; /* the first to end first */
+	__u32 messages;
+	__u32 blocked; /* sockets */
+	/* the thread */
+	int running;
+	int sleeping; /* wake it by `event` */
+	__u64 until; /* when it would by itself */
+	int event, epoll;
+};
+
+extern struct inproc inproc;
+
+static inline void inproc_lock(void)
+{
+	pthread_mutex_lock(&inproc.lock);
+}
+
+static inline void inproc_unlock(void)
+{
+	pthread_mutex_unlock(&inproc.lock);
+}
+
+/* ns of CLOCK_MONOTONIC. Without the lock, too. */
+__u64 inproc_now(void);
+struct timespec inproc_timespec(__u64 ns);
+
+/* Waits until a message leaves, or that time: -ETIMEDOUT. */
+int inproc_wait_left(__u64 until);
+
+/* ---- socket.c */
+
+/* The socket's, or NULL: it is not attached, or another one by now. */
+struct inproc_sock *inproc_find(int fd);
+int inproc_sock_new(int fd, struct inproc_sock **made);
+struct qs_stream *inproc_stream(const struct inproc_sock *sock);
+
+/* Takes the stream from the socket; what is queued leaves as scheduled. */
+void inproc_forget(struct inproc_sock *sock);
+
+/* Forgets those that were closed behind our back; returns how many. */
+int inproc_sweep(void);
+
+/* Frees it, if nothing is left of it. */
+void inproc_sock_put(struct inproc_sock *sock);
+
+/* Keeps the socket open. */
+int inproc_hold_fd(struct inproc_sock *sock);
+void inproc_drop_fd(struct inproc_sock *sock);
+
+/* Without the lock, too. */
+int inproc_writable(int fd);
+
+/* The socket takes nothing now; its stream is held until it does. */
+void inproc_block(struct inproc_sock *sock);
+void inproc_unblock(struct inproc_sock *sock);
+
+/* Its stream may have come back into a heap. */
+void inproc_hold(const struct inproc_sock *sock);
+
+/* ---- queue.c */
+
+/* Of a message that is in the core, or was. */
+void inproc_message_free(struct inproc_message *m);
+
+/* The message of a slot that the core gave back. */
+struct inproc_message *inproc_take(__u32 slot);
+
+/* Gives back streams that were detached and whose queue is empty now. */
+void inproc_settle(void);
+
+/* ---- thread.c */
+
+/* Starts the thread unless there is one. */
+int inproc_start(void);
+
+/* There may be something to do before the thread would look. */
+void inproc_wake(void);
+
+/* ---- process.c */
+
+/* Once in a process: what fork() and exit() do. */
+void inproc_prepare(void);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* qsend() and its like: a message is copied, and queued in the core. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inproc.h"
+#include "schedulers/common/mem.h"
+#include "schedulers/common/message.h"
+
+#define MTU 1500u /* Ethernet's, for want of the device's */
+#define LINK_HEADER 14u
+#define IPV4_HEADER 20u
+#define IPV6_HEADER 40u
+#define UDP_HEADER 8u
+#define TCP_HEADER 32u /* with time stamps */
+
+/* ---- copies */
+
+/* -1: more than can be sent at once. */
+static ssize_t total_length(const struct msghdr *msg)
+{
+	size_t k, len = 0;
+
+	if (msg->msg_iovlen > IOV_MAX)
+		return -1;
+	for (k = 0; k < msg->msg_iovlen; k++) {
+		if (msg->msg_iov[k].iov_len > INPROC_MESSAGE_MAX - len)
+			return -1;
+		len += msg->msg_iov[k].iov_len;
+	}
+	return (ssize_t)len;
+}
+
+static char *append(char *to, const void *from, size_t len)
+{
+	if (len)
+		memcpy(to, from, len);
+	return to + len;
+}
+
+static void fill(struct inproc_message *m, const struct msghdr *msg)
+{
+	char *to = m->room;
+	size_t k;
+
+	to = append(to, msg->msg_control, m->control);
+	to = append(to, msg->msg_name, m->name);
+	for (k = 0; k < msg->msg_iovlen; k++)
+		to = append(to, msg->msg_iov[k].iov_base,
+			    msg->msg_iov[k].iov_len);
+}
+
+/*
+ * Without the lock. The memory is ours, so no zero-copy, and no waiting. NULL:
+ * *err says why.
+ */
+static struct inproc_message *copy(const struct msghdr *msg, int flags,
+				   int *err)
+{
+	size_t control = msg->msg_control ? msg->msg_controllen : 0;
+	socklen_t name = msg->msg_name ? msg->msg_namelen : 0;
+	ssize_t len = total_length(msg);
+	struct inproc_message *m = NULL;
+
+	if (len < 0)
+		*err = qs_fail(EMSGSIZE, "the message has more than %u bytes",
+			       INPROC_MESSAGE_MAX);
+	else if (name > sizeof(struct sockaddr_storage) || control > INT_MAX)
+		*err = qs_fail(EINVAL,
+			       "msg_namelen is %u, or msg_controllen %zu, too "
+			       "long",
+			       name, control);
+	else
+		m = malloc(sizeof(*m) + control + name + len);
+	if (!m) {
+		if (!*err)
+			*err = qs_fail(ENOMEM, "no memory for %zd bytes", len);
+		return NULL;
+	}
+	memset(m, 0, sizeof(*m));
+	m->len = len;
+	m->control = control;
+	m->name = name;
+	m->flags = (flags & ~MSG_ZEROCOPY) | MSG_DONTWAIT | MSG_NOSIGNAL;
+	fill(m, msg);
+	return m;
+}
+
+static size_t size_of(const struct inproc_message *m)
+{
+	return sizeof(*m) + m->control + m->name + m->len;
+}
+
+void inproc_message_free(struct inproc_message *m)
+{
+	struct inproc_sock *sock = m->sock;
+
+	sock->messages--;
+	sock->queued -= size_of(m);
+	inproc.messages--;
+	if (inproc.waiting)
+		pthread_cond_broadcast(&inproc.left);
+	free(m);
+	if (!sock->messages)
+		inproc_drop_fd(sock);
+	inproc_sock_put(sock);
+}
+
+struct inproc_message *inproc_take(__u32 slot)
+{
+	struct inproc_message *m = inproc.message[slot];
+
+	inproc.message[slot] = NULL;
+	return m;
+}
+
+void inproc_settle(void)
+{
+	struct qs_core *core = inproc.core;
+	__u32 i;
+
+	while (core->released != QS_NIL) {
+		i = core->released;
+		core->released = qs_stream(core, i)->next_free;
+		qs_stream_free(core, i);
+	}
+}
+
+/* ---- room */
+
+/* What the message will be on the wire, if that is Ethernet. */
+static __u32 wire_length(const struct inproc_sock *sock, size_t len)
+{
+	__u32 ip = sock->family == AF_INET ? IPV4_HEADER : IPV6_HEADER;
+	__u32 room = MTU - ip, packets;
+
+	if (sock->bytes) {
+		room -= TCP_HEADER;
+		packets = len ? (len + room - 1) / room : 1;
+		return len + packets * (LINK_HEADER + ip + TCP_HEADER);
+	}
+	len += UDP_HEADER;
+	packets = (len + room - 1) / room;
+	return len + packets * (LINK_HEADER + ip);
+}
+
+/* What the core gave up in an enqueue. */
+static void drop_doomed(__u64 now)
+{
+	__u32 slot;
+
+	while (inproc.core->doomed != QS_NIL) {
+		slot = QS_DEQ_SLOT(
+			inproc.sched->ops->dequeue(inproc.core, now));
+		inproc_message_free(inproc_take(slot));
+	}
+	inproc_settle();
+}
+
+static int has_room(const struct inproc_sock *sock, size_t size)
+{
+	if (sock->messages && sock->queued + size > INPROC_QUEUE_BYTES)
+		return 0;
+	return inproc.sched->ops->has_room(inproc.core, sock->stream);
+}
+
+/* By the core's rules; what is given up is freed. */
+static int make_room(const struct inproc_sock *sock, size_t size,
+		     const struct qs_packet *p, __u64 now)
+{
+	const struct qs_core_ops *ops = inproc.sched->ops;
+
+	while (!has_room(sock, size)) {
+		if (!ops->give_way(inproc.core, p->stream, p->flags, now))
+			return 0;
+		drop_doomed(now);
+	}
+	return 1;
+}
+
+/* Waiting would be in vain: the frame is as long as the queue. */
+static int frame_too_long(const struct inproc_sock *sock,
+			  const struct qs_packet *p, __u64 now)
+{
+	const struct qs_core_ops *ops = inproc.sched->ops;
+
+	if (sock->first || !ops->frame_alone(inproc.core, sock->stream))
+		return 0;
+	ops->refuse(inproc.core, p, now);
+	drop_doomed(now);
+	inproc_wake();
+	return qs_fail(ENOBUFS, "the frame alone fills the queue");
+}
+
+/* ---- waiting for it */
+
+static __u64 send_timeout(int fd)
+{
+	struct timeval tv = { 0 };
+	socklen_t len = sizeof(tv);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) ||
+	    (!tv.tv_sec && !tv.tv_usec))
+		return INPROC_NEVER;
+	return inproc_now() + tv.tv_sec * INPROC_NSEC_PER_SEC +
+	       tv.tv_usec * 1000ull;
+}
+
+/* *until is 0 at first. */
+static int wait_room(const struct inproc_sock *sock, int flags, __u64 *until)
+{
+	int nonblocking = flags & MSG_DONTWAIT;
+
+	if (!nonblocking)
+		nonblocking = fcntl(sock->fd, F_GETFL) & O_NONBLOCK;
+	if (!nonblocking && !*until)
+		*until = send_timeout(sock->fd);
+	if (!nonblocking && !inproc_wait_left(*until))
+		return 0;
+	return qs_fail(EAGAIN, "the queue of fd %d is full", sock->fd);
+}
+
+/* ---- queueing */
+
+/* What became of an earlier message. */
+static int take_error(struct inproc_sock *sock)
+{
+	int err = sock->error;
+
+	sock->error = 0;
+	return err ? qs_fail(err, "an earlier message on fd %d: %s", sock->fd,
+			     strerror(err)) :
+		     0;
+}
+
+static int usable(struct inproc_sock *sock)
+{
+	if (!sock->attached)
+		return qs_fail(EBADF, "fd %d was closed or detached meanwhile",
+			       sock->fd);
+	return take_error(sock);
+}
+
+static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
+		    const struct qs_packet *p, __u64 now)
+{
+	int slot;
+
+	m->sock = sock;
+	sock->messages++;
+	sock->queued += size_of(m);
+	inproc.messages++;
+	slot = inproc.sched->ops->enqueue(inproc.core, p, now);
+	if (slot < 0) /* with its frame, of which a part is lost */
+		inproc_message_free(m);
+	else
+		inproc.message[slot] = m;
+	drop_doomed(now);
+	inproc_hold(sock);
+	inproc_wake();
+}
+
+/* The message is the core's, or else still the caller's. */
+static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
+		 __u64 bits)
+{
+	struct qs_packet p = { .stream = sock->stream, .gen = sock->gen };
+	__u64 now = inproc_now(), until = 0;
+	int err = usable(sock);
+
+	p.len = wire_length(sock, m->len);
+	qs_tx_unpack(&p, bits, now);
+	while (!err && !make_room(sock, size_of(m), &p, now)) {
+		err = frame_too_long(sock, &p, now);
+		if (!err)
+			err = wait_room(sock, flags, &until);
+		if (!err)
+			err = usable(sock);
+		now = inproc_now();
+	}
+	if (!err)
+		err = inproc_start();
+	if (!err)
+		err = inproc_hold_fd(sock);
+	if (!err)
+		enqueue(sock, m, &p, now);
+	return err;
+}
+
+/* Comes without the lock, and goes with it. */
+static int copy_and_queue(struct inproc_sock *sock, const struct msghdr *msg,
+			  int flags, __u64 bits, ssize_t *len)
+{
+	struct inproc_message *m;
+	int err = 0;
+	ssize_t n;
+
+	m = copy(msg, flags, &err);
+	inproc_lock();
+	if (!m)
+		return err;
+	n = (ssize_t)m->len;
+	err = queue(sock, m, flags, bits);
+	if (err)
+		free(m);
+	else
+		*len = n;
+	return err;
+}
+
+int qs_inproc_send(int fd, const struct msghdr *msg, int flags, __u64 bits,
+		   ssize_t *len)
+{
+	struct inproc_sock *sock;
+	int err;
+
+	inproc_lock();
+	sock = inproc_find(fd);
+	if (sock)
+		sock->users++;
+	inproc_unlock();
+	if (!sock)
+		return 1;
+	err = copy_and_queue(sock, msg, flags, bits, len);
+	sock->users--;
+	inproc_sock_put(sock);
+	inproc_unlock();
+	return err;
+}

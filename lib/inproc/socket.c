@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Attached sockets. The application's descriptor may be closed and be another
+ * socket's at any time, so nothing is ever sent by its number: while a socket
+ * has messages the engine has a descriptor of its own, and as long as it has
+ * that one, the number's owner is compared with it by device and inode.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "inproc.h"
+#include "schedulers/common/mem.h"
+
+#define FIRST_DUP 3 /* those below are looked for by their numbers */
+/* What TCP may have unsent: what is with it cannot be dropped any more, bytes. */
+#define NOTSENT_LOWAT 16384
+
+/* ---- who is it */
+
+static int same_socket(const struct inproc_sock *sock, int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_dev == sock->dev &&
+	       st.st_ino == sock->ino;
+}
+
+struct inproc_sock *inproc_find(int fd)
+{
+	struct inproc_sock *sock;
+
+	if (fd < 0 || fd >= inproc.fds)
+		return NULL;
+	sock = inproc.table[fd];
+	if (sock && !same_socket(sock, fd)) {
+		inproc_forget(sock);
+		return NULL;
+	}
+	return sock;
+}
+
+int inproc_sweep(void)
+{
+	struct inproc_sock *sock;
+	int fd, n = 0;
+
+	for (fd = 0; fd < inproc.fds; fd++) {
+		sock = inproc.table[fd];
+		if (!sock || same_socket(sock, fd))
+			continue;
+		inproc_forget(sock);
+		n++;
+	}
+	return n;
+}
+
+/* ---- TCP keeps little */
+
+static void set_lowat(struct inproc_sock *sock)
+{
+	int lowat = 0, ours = NOTSENT_LOWAT;
+	socklen_t len = sizeof(lowat);
+
+	if (getsockopt(sock->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,
+		       &len) ||
+	    lowat)
+		return; /* is not TCP, or the application's own */
+	sock->lowat = !setsockopt(sock->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+				  &ours, sizeof(ours));
+}
+
+static void reset_lowat(const struct inproc_sock *sock)
+{
+	int none = 0;
+
+	if (sock->lowat && same_socket(sock, sock->fd))
+		setsockopt(sock->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &none,
+			   sizeof(none));
+}
+
+/* ---- a socket's life */
+
+static int table_grow(int fd)
+{
+	int n = inproc.fds ? inproc.fds : 64;
+	struct inproc_sock **table;
+
+	while (n <= fd)
+		n *= 2;
+	if (n == inproc.fds)
+		return 0;
+	table = (struct inproc_sock **)realloc((void *)inproc.table,
+					       n * sizeof(*table));
+	if (!table)
+		return qs_fail(ENOMEM, "no memory for %d sockets", n);
+	memset((void *)(table + inproc.fds), 0,
+	       (n - inproc.fds) * sizeof(*table));
+	inproc.table = table;
+	inproc.fds = n;
+	return 0;
+}
+
+static int describe(struct inproc_sock *sock, int fd)
+{
+	socklen_t len = sizeof(int);
+	struct stat st;
+	int type;
+
+	if (fstat(fd, &st) ||
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &sock->family, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+		return qs_fail(errno, "fd %d: %s", fd, strerror(errno));
+	sock->fd = fd;
+	sock->dev = st.st_dev;
+	sock->ino = st.st_ino;
+	sock->bytes = type == SOCK_STREAM;
+	sock->dup = -1;
+	return 0;
+}
+
+int inproc_sock_new(int fd, struct inproc_sock **made)
+{
+	struct inproc_sock *sock;
+	int err = table_grow(fd);
+
+	if (err)
+		return err;
+	sock = calloc(1, sizeof(*sock));
+	if (!sock)
+		return qs_fail(ENOMEM, "no memory for a socket");
+	err = describe(sock, fd);
+	if (err) {
+		free(sock);
+		return err;
+	}
+	if (sock->bytes)
+		set_lowat(sock);
+	sock->next = inproc.socks;
+	sock->link = &inproc.socks;
+	if (sock->next)
+		sock->next->link = &sock->next;
+	inproc.socks = sock;
+	*made = sock;
+	return 0;
+}
+
+void inproc_sock_put(struct inproc_sock *sock)
+{
+	if (sock->attached || sock->messages || sock->users)
+		return;
+	*sock->link = sock->next;
+	if (sock->next)
+		sock->next->link = sock->link;
+	free(sock);
+}
+
+/* NULL: it was given back, and may be another socket's. */
+struct qs_stream *inproc_stream(const struct inproc_sock *sock)
+{
+	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+
+	return QS_LIFE_GEN(s->life) == sock->gen ? s : NULL;
+}
+
+void inproc_forget(struct inproc_sock *sock)
+{
+	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+
+	inproc.table[sock->fd] = NULL;
+	sock->attached = 0;
+	reset_lowat(sock);
+	qs_stream_closed(inproc.core, sock->stream);
+	if (QS_LIFE_REFS(--s->life) == 0)
+		qs_stream_free(inproc.core, sock->stream);
+	else
+		inproc_wake(); /* a frame of it may end now */
+	inproc_sock_put(sock);
+}
+
+/* ---- its descriptor */
+
+int inproc_writable(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
+}
+
+int inproc_hold_fd(struct inproc_sock *sock)
+{
+	if (sock->dup >= 0)
+		return 0;
+	sock->dup = fcntl(sock->fd, F_DUPFD_CLOEXEC, FIRST_DUP);
+	if (sock->dup < 0)
+		return qs_fail(errno, "fd %d: %s", sock->fd, strerror(errno));
+	if (!same_socket(sock, sock->dup)) {
+		inproc_drop_fd(sock);
+		return qs_fail(EBADF, "fd %d is another socket now", sock->fd);
+	}
+	if (!inproc_writable(sock->dup))
+		inproc_block(sock);
+	return 0;
+}
+
+void inproc_drop_fd(struct inproc_sock *sock)
+{
+	if (sock->blocked)
+		inproc_unblock(sock);
+	qs_close(&sock->dup);
+	sock->dup = -1;
+}
+
+/* ---- a socket that takes nothing */
+
+void inproc_hold(const struct inproc_sock *sock)
+{
+	if (sock->blocked && inproc_stream(sock))
+		inproc.sched->ops->hold(inproc.core, sock->stream);
+}
+
+/*
+ * Edges, so that an error which nobody reads does not keep the thread awake. If
+ * there is room already, the first one comes at once.
+ */
+void inproc_block(struct inproc_sock *sock)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLET,
+				     .data.ptr = sock };
+
+	if (!sock->blocked) {
+		sock->blocked = 1;
+		inproc.blocked++;
+		epoll_ctl(inproc.epoll, EPOLL_CTL_ADD, sock->dup, &event);
+	}
+	inproc_hold(sock);
+}
+
+void inproc_unblock(struct inproc_sock *sock)
+{
+	sock->blocked = 0;
+	inproc.blocked--;
+	epoll_ctl(inproc.epoll, EPOLL_CTL_DEL, sock->dup, NULL);
+	if (inproc_stream(sock))
+		inproc.sched->ops->resume(inproc.core, sock->stream,
+					  inproc_now());
+}

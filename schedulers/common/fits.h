@@ -45,6 +45,9 @@ struct qs_ahead {
 	__u64 largest; /* unit of others that is due after it */
 	__u64 part; /* of the time from start to deadline, ns */
 	__u64 droppable[QS_FITS_PARTS]; /* gone by the part's end */
+	/* of the stream that is looked at: kept here and not in registers, or the
+	 * verifier would follow each turn with each of their values */
+	__u32 stays, late;
 };
 
 /* A stream's whole queue, or so many of its packets. */
@@ -144,11 +147,11 @@ QS_GLOBAL int qs_fits_stream(qs_core_t *c QS_ARENA_ARG, __u32 i, __u64 rest,
 	__u32 at = QS_READ(s->head), units = QS_READ(s->units), n = c->zero;
 	__u64 from, by, own, size, bytes, period = qs_period(s);
 	__u64 step = s->now.flags & QS_STREAM_WORK_CONSERVING ? 0 : period;
-	__u32 stays = n, late = n; /* unknown to the verifier, as n is */
 	const qs_slot_t *head;
 
 	if (!a)
 		return 0;
+	a->stays = a->late = 0;
 	bytes = qs_fits_bytes(c, QS_READ(s->bytes), QS_READ(s->packets));
 	bytes = bytes > rest ? bytes - rest : 0;
 	from = step ? QS_READ(s->release) + (rest ? step : 0) : 0;
@@ -158,15 +161,15 @@ QS_GLOBAL int qs_fits_stream(qs_core_t *c QS_ARENA_ARG, __u32 i, __u64 rest,
 		head = qs_slot(c, at);
 		size = qs_fits_unit(c, head);
 		own = qs_fits_deadline(s, head);
-		late = (late && !a->waits) || from > a->deadline ||
-		       (own ? own : from + period) > a->deadline;
-		stays |= !qs_fits_droppable(s, head);
+		a->late = (a->late && !a->waits) || from > a->deadline ||
+			  (own ? own : from + period) > a->deadline;
+		a->stays |= !qs_fits_droppable(s, head);
 		if (by < QS_READ(head->arrival))
 			by = QS_READ(head->arrival);
 		by += period;
-		if (late)
+		if (a->late)
 			a->largest = size > a->largest ? size : a->largest;
-		else if (stays)
+		else if (a->stays)
 			a->others += size;
 		else
 			qs_fits_until(a, size, own ? own : by);
@@ -174,7 +177,7 @@ QS_GLOBAL int qs_fits_stream(qs_core_t *c QS_ARENA_ARG, __u32 i, __u64 rest,
 		from += step;
 		at = QS_READ(head->unit_next);
 	}
-	if ((!late || a->waits) && n < units)
+	if ((!a->late || a->waits) && n < units)
 		a->others += bytes / (units - n) *
 			     qs_fits_due(units - n, from, step, a->deadline);
 	return 0;

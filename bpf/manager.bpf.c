@@ -46,9 +46,7 @@ static __noinline int release_stream(struct qs_sock *ss)
 	if (QS_LIFE_REFS(__sync_fetch_and_add(&qs_stream(c, i)->life, -1ull)) !=
 	    1)
 		return 0; /* packets are queued: the qdisc gives it back */
-	bpf_spin_lock(&dev->lock);
 	qs_stream_free(c, i);
-	bpf_spin_unlock(&dev->lock);
 	return 0;
 }
 
@@ -110,17 +108,13 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	if (attached_dev(ss))
 		return -QS_EALREADY;
 	c = qs_window(index);
-	bpf_spin_lock(&dev->lock);
 	i = qs_stream_alloc(c);
-	bpf_spin_unlock(&dev->lock);
 	if (i == QS_NIL)
 		return -QS_ENOSPC;
 	s = qs_stream(c, i);
 	err = admit(dev, c, s, ss->unit_bytes, &a, &ss->refused);
 	if (err) {
-		bpf_spin_lock(&dev->lock);
 		qs_stream_free(c, i);
-		bpf_spin_unlock(&dev->lock);
 		return err;
 	}
 	write_attr(s, &a);

@@ -54,19 +54,14 @@ static __always_inline struct qs_packet_slot *packet_slot(__u32 dev, __u32 i)
 /* Streams whose socket is closed and whose last packet is out of the queue. */
 static __noinline int give_back(__u32 index)
 {
-	struct qs_dev *dev = qs_dev(index);
 	qs_core_t *c = qs_window(index);
 	__u32 i, next;
 
-	if (!dev)
-		return 0;
 	i = c->released;
 	c->released = QS_NIL;
 	while (i != QS_NIL && qs_can_loop) {
 		next = qs_stream(c, i)->next_free;
-		bpf_spin_lock(&dev->lock);
 		qs_stream_free(c, i);
-		bpf_spin_unlock(&dev->lock);
 		i = next;
 	}
 	return 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Fates and events: gives a stream its ring, and hands out what the qdisc has
- * put there. Both run under the socket's lock, so a ring has one reader; its
- * writer is under the qdisc's root lock.
+ * put there. Both run under the socket's lock, so a ring has one reader.
  */
 #ifndef QS_WATCH_BPF_H
 #define QS_WATCH_BPF_H
@@ -42,11 +41,8 @@ static __noinline int watch(struct qs_sock *ss, const struct qos_watch *w)
 	s = attached_stream(ss);
 	c = qs_window(ss->dev);
 	i = s->ring ? s->ring - 1 : QS_NIL;
-	if (i == QS_NIL) {
-		bpf_spin_lock(&dev->lock);
+	if (i == QS_NIL)
 		i = qs_ring_alloc(c);
-		bpf_spin_unlock(&dev->lock);
-	}
 	if (i == QS_NIL)
 		return -QS_ENOSPC;
 	s->watch_events = w->events;
@@ -85,7 +81,7 @@ static __always_inline int fate_put(struct bpf_sockopt *ctx, __u32 k,
 static __noinline int fates(struct bpf_sockopt *ctx, struct qs_sock *ss)
 {
 	__u32 room = ctx->optlen / sizeof(struct qos_fate);
-	__u32 left, lost, ring, n;
+	__u32 left, lost, ring, n, kind;
 	qs_fate_t *f;
 	qs_core_t *c;
 	qs_ring_t *r;
@@ -97,11 +93,15 @@ static __noinline int fates(struct bpf_sockopt *ctx, struct qs_sock *ss)
 	if (!ring)
 		return -QS_ENOTCONN;
 	r = qs_ring(c, ring - 1);
-	left = QS_LOAD_ORDERED(&r->put) - r->taken;
-	for (n = c->zero; n < left && n < room && qs_can_loop; n++) {
+	left = QS_READ(r->put) - r->taken;
+	for (n = QS_ZERO(c); n < left && n < room && n < QOS_FATES; n++) {
 		f = &r->fate[(r->taken + n) % QOS_FATES];
-		if (!fate_put(ctx, n, f->kind, f->cookie, f->value))
+		kind = QS_LOAD_ORDERED(&f->kind);
+		/* it is still being written, or the caller has no room */
+		if (!kind || !fate_put(ctx, n, kind, f->cookie, f->value) ||
+		    !qs_can_loop)
 			break;
+		f->kind = 0;
 	}
 	/* the entries are read before their room is given back */
 	QS_ADD_ORDERED(&r->taken, n);

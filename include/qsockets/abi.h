@@ -171,8 +171,8 @@ enum qs_dev_qdisc {
  * owns the arena from i << QS_WINDOW_SHIFT.
  *
  * Written by qsockinit/qsockfini, one at a time (they hold a file lock), but
- * for: `qdisc`, by the qdisc's init (from NONE, atomically) and destroy; and the
- * free list of streams in the arena, under `lock`. The manager, the classifier
+ * for: `qdisc`, by the qdisc's init (from NONE, atomically) and destroy. What
+ * the core counts of reservations is under `lock`. The manager, the classifier
  * and the qdisc read without the lock: they look at `state` and `gen` first,
  * and what follows them does not change while these stay.
  */

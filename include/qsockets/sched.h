@@ -36,7 +36,7 @@
 #include <qsockets/abi.h>
 
 /* Where a core's memory is: an address space in the kernel, plain elsewhere. */
-#ifdef __bpf__
+#if defined(__bpf__) && !defined(QS_BANDS)
 #define QS_MEM __attribute__((address_space(1)))
 #else
 #define QS_MEM
@@ -110,7 +110,7 @@ struct qs_stream {
 	/* manager; read in root */
 	__u64 life; /* both, atomically */
 	__u32 attr_seq; /* odd while attr is written */
-	__u32 next_free; /* free list, under qs_dev.lock */
+	__u32 next_free; /* in the list of free streams */
 	struct qs_attr attr;
 	__u32 pid, uid; /* who attached it */
 	/* what qwatch() asked for; `ring` is written last, and is 0 without */
@@ -163,13 +163,18 @@ struct qs_stream {
 
 /* ---- what became of messages: a ring for each stream that asks */
 
-/* The manager takes what root has put; both count on, modulo QOS_FATES. */
+/*
+ * Who has something to tell claims an entry by counting `put` on, atomically,
+ * and writes its kind last; the manager takes it, leaves 0 for its kind and
+ * counts `taken` on. Both count modulo QOS_FATES. root writes, and in the bands
+ * engine the classifier too.
+ */
 struct qs_ring {
-	__u32 put; /* root, after the entry */
-	__u32 lost; /* root: entries that found no room */
+	__u32 put; /* writers, atomically */
+	__u32 lost; /* writers, atomically: entries that found no room */
 	__u32 taken; /* manager, after the entry */
 	__u32 lost_told; /* manager */
-	__u32 next_free; /* free list, under qs_dev.lock */
+	__u32 next_free; /* in the list of free rings */
 	__u32 zero;
 	struct qos_fate fate[QOS_FATES];
 };
@@ -205,7 +210,7 @@ struct qs_core {
 	__u32 kept_slots; /* that streams and best effort leave to each other */
 	__u32 overhead; /* bytes added to each packet */
 	__u32 zero; /* loops start here: 0, which the verifier cannot know */
-	__u32 pad;
+	__u32 index; /* of the device */
 	__u64 rate; /* bit/s, 0: not shaped */
 	__u64 slack; /* ns that a late timer may catch up */
 	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */
@@ -216,12 +221,9 @@ struct qs_core {
 	__u64 reserved; /* bit/s */
 	__u64 periods, squares; /* sums, us: see common/admit.h */
 
-	/* under qs_dev.lock */
-	__u32 free_stream;
+	/* manager and root, atomically: heads of lists, as QS_FREE_HEAD() */
+	__u64 free_stream, free_ring;
 	__u32 attached;
-	__u32 free_ring;
-
-	/* manager and root, atomically */
 	__u32 closed; /* streams whose socket was closed while they had units */
 
 	/* root */

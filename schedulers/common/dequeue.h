@@ -136,25 +136,14 @@ QS_FN int qs_unit_drop_late(qs_core_t *c, __u32 i, __u64 now)
 	return 0;
 }
 
-/*
- * The first ready stream's unit would leave at `end`, too late. Droppable: it
- * is given up. Else it competes in the first period that it can still make, or,
- * with a deadline of its own, goes as it is, its miss counted once.
- */
+/* The first ready stream's unit would leave at `end`, too late. */
 QS_FN int qs_unit_missed(qs_core_t *c, __u32 i, __u64 now, __u64 end)
 {
 	qs_stream_t *s = qs_stream(c, i);
 	qs_slot_t *head = qs_slot(c, s->head);
 	__u64 violations = s->violations;
-	__u64 periods = 1, period = qs_period(s);
-	int droppable = qs_unit_droppable(s, head->flags);
+	int droppable = qs_unit_miss(s, head, end);
 
-	if (!droppable && !head->deadline && period) {
-		periods = (end - s->deadline + period - 1) / period;
-		s->release += periods * period;
-		s->deadline += periods * period;
-	}
-	sched_missed(s, periods);
 	qs_violated(c, s, violations);
 	if (droppable)
 		return qs_unit_drop_late(c, i, now);

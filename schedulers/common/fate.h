@@ -81,22 +81,37 @@ QS_INLINE void qs_delay(qs_stream_t *s, __u64 delay)
 
 /* ---- the ring */
 
-/* The entry is there before its number is. */
+/* An entry of the ring for who has something to tell, or QS_NIL: it is full. */
+QS_INLINE __u32 qs_ring_claim(qs_core_t *c, qs_ring_t *r)
+{
+	__u32 at, k;
+
+	(void)c;
+	for (k = QS_ZERO(c); k < QS_FREE_TRIES && qs_can_loop; k++) {
+		at = QS_READ(r->put);
+		if (at - QS_READ(r->taken) >= QOS_FATES)
+			return QS_NIL;
+		if (__sync_val_compare_and_swap(&r->put, at, at + 1) == at)
+			return at % QOS_FATES;
+	}
+	return QS_NIL;
+}
+
 QS_FN int qs_tell(qs_core_t *c, __u32 ring, __u32 kind, __u32 cookie,
 		  __u64 value)
 {
 	qs_ring_t *r = qs_ring(c, ring - 1);
-	__u32 at = r->put;
-	qs_fate_t *f = &r->fate[at % QOS_FATES];
+	__u32 at = qs_ring_claim(c, r);
+	qs_fate_t *f;
 
-	if (at - QS_READ(r->taken) >= QOS_FATES) {
-		r->lost++;
+	if (at >= QOS_FATES) {
+		__sync_fetch_and_add(&r->lost, 1);
 		return 0;
 	}
-	f->kind = kind;
+	f = &r->fate[at];
 	f->cookie = cookie;
 	f->value = value;
-	QS_ADD_ORDERED(&r->put, 1);
+	__sync_lock_test_and_set(&f->kind, kind); /* ordered */
 	return 1;
 }
 
@@ -108,21 +123,6 @@ QS_INLINE void qs_fate(qs_core_t *c, const qs_stream_t *s, __u32 kind,
 
 	if (ring && (flags & (QS_TX_COOKIE | QS_CBF_MORE)) == QS_TX_COOKIE)
 		qs_tell(c, ring, kind, cookie, waited);
-}
-
-/* The same of a unit's packets from `slot` on; now is 0 in a reset. */
-QS_FN int qs_fate_chain(qs_core_t *c, const qs_stream_t *s, __u32 kind,
-			__u32 slot, __u64 now)
-{
-	qs_slot_t *p;
-
-	while (slot != QS_NIL && qs_can_loop) {
-		p = qs_slot(c, slot);
-		qs_fate(c, s, kind, p->flags, p->cookie,
-			now ? now - p->arrival : 0);
-		slot = p->next;
-	}
-	return 0;
 }
 
 /* ---- events */

@@ -5,6 +5,7 @@
 
 #include "fate.h"
 #include "mem.h"
+#include "tenant.h"
 
 /* ---- a stream's life */
 
@@ -61,42 +62,10 @@ QS_INLINE int qs_stream_adopt(qs_stream_t *s)
 	return 1;
 }
 
-/* Nothing is queued any more. */
-QS_FN int qs_stream_empty(qs_stream_t *s)
-{
-	s->heap = QS_NIL;
-	s->head = QS_NIL;
-	s->open = QS_NIL;
-	s->packets = 0;
-	s->units = 0;
-	s->bytes = 0;
-	s->period_next = 0;
-	return 0;
-}
-
-/* The slot has a new tenant: nothing of the last one's is left. */
+/* The slot has a new tenant. */
 QS_FN int qs_stream_reset(qs_stream_t *s, __u32 gen)
 {
-	__u32 k;
-
-	qs_stream_empty(s);
-	s->gen_seen = gen;
-	s->framed = 0;
-	s->broken = 0;
-	s->sent_units = s->sent_packets = s->sent_bytes = 0;
-	s->late_units = s->violations = 0;
-	s->dropped_late = s->dropped_frame = s->dropped_overflow = 0;
-	s->delay_last = s->delay_max = s->delay_sum = 0;
-	for (k = 0; k < QS_DELAYS; k++)
-		s->delay[k] = 0;
-	s->bucket_width = 0;
-	s->bucket_first = QS_DELAYS;
-	s->bucket_last = 0;
-	s->told = 0;
-	s->spare_at = s->spare_bytes = 0;
-	s->now.oln = s->now.old = 0;
-	s->now.ipg = s->now.flags = 0;
-	s->seq_seen = 0;
+	qs_stream_clear(s, gen);
 	sched_reset(s);
 	qs_stream_adopt(s);
 	return 0;

@@ -8,7 +8,7 @@
 
 #include <qsockets/sched.h>
 
-#ifdef __bpf__
+#if defined(__bpf__) && !defined(QS_BANDS)
 #include "bpf/arena.bpf.h" /* qs_can_loop */
 #else
 #define qs_can_loop 1
@@ -17,7 +17,7 @@
 /* Kept out of line, so that the verifier sees each once. */
 #define QS_FN static __attribute__((noinline, unused))
 /* Verified by itself, once for all callers: for what has loops. */
-#ifdef __bpf__
+#if defined(__bpf__) && !defined(QS_BANDS)
 #define QS_GLOBAL __attribute__((noinline))
 #define QS_ARENA_ARG __attribute__((btf_decl_tag("arg:arena")))
 #else
@@ -48,6 +48,9 @@ typedef struct qs_entry QS_MEM qs_entry_t;
 typedef struct qs_ring QS_MEM qs_ring_t;
 typedef struct qos_fate QS_MEM qs_fate_t;
 
+#ifdef QS_BANDS
+#include "bpf/bands/state.bpf.h" /* qs_stream(), qs_ring() */
+#else
 QS_INLINE qs_slot_t *qs_slot(qs_core_t *c, __u32 i)
 {
 	return (qs_slot_t *)((char QS_MEM *)c + c->off_slots) + i;
@@ -73,6 +76,8 @@ QS_INLINE qs_entry_t *qs_heap(qs_core_t *c, __u32 h)
 	return (qs_entry_t *)((char QS_MEM *)c + c->off_heaps) +
 	       (__u64)h * c->n_streams;
 }
+
+#endif
 
 /* ---- setup */
 
@@ -100,50 +105,106 @@ QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
 	return QS_ALIGN(at + (__u64)c->n_rings * sizeof(struct qs_ring));
 }
 
-/* ---- a free stream: its slot in the table, given to one attachment */
+/* ---- free places: a stream's is given to one attachment, a ring's to a stream */
+
+/*
+ * The head of a list has the first place's index and, in the high half, how
+ * often it was changed: so a place that was taken and came back meanwhile is
+ * told from one that did not move.
+ */
+#define QS_FREE_HEAD(was, first) ((((was) >> 32) + 1) << 32 | (first))
+
+/* Each failure of one is another's success: nobody fails as often. */
+#define QS_FREE_TRIES 256
+
+/* What the verifier cannot know to be 0 keeps it from counting a loop's turns. */
+#ifdef QS_BANDS
+#define QS_ZERO(c) 0 /* there it has to */
+#else
+#define QS_ZERO(c) ((c)->zero)
+#endif
+
+QS_INLINE int qs_free_change(__u64 QS_MEM *head, __u64 was, __u32 first)
+{
+	return __sync_val_compare_and_swap(head, was,
+					   QS_FREE_HEAD(was, first)) == was;
+}
 
 QS_INLINE void qs_ring_free(qs_core_t *c, __u32 i)
 {
-	qs_ring(c, i)->next_free = c->free_ring;
-	c->free_ring = i;
+	qs_ring_t *r = qs_ring(c, i);
+	__u64 head;
+	__u32 k;
+
+	for (k = QS_ZERO(c); k < QS_FREE_TRIES && qs_can_loop; k++) {
+		head = QS_READ(c->free_ring);
+		r->next_free = head;
+		if (qs_free_change(&c->free_ring, head, i))
+			break;
+	}
 }
 
 /* An empty ring, or QS_NIL. */
 QS_INLINE __u32 qs_ring_alloc(qs_core_t *c)
 {
-	__u32 i = c->free_ring;
+	__u32 i = QS_NIL, k;
 	qs_ring_t *r;
+	__u64 head;
 
-	if (i == QS_NIL)
-		return i;
+	for (k = QS_ZERO(c); k < QS_FREE_TRIES && qs_can_loop; k++) {
+		head = QS_READ(c->free_ring);
+		i = head;
+		if (i == QS_NIL)
+			return i;
+		if (qs_free_change(&c->free_ring, head,
+				   QS_READ(qs_ring(c, i)->next_free)))
+			break;
+	}
+	if (k >= QS_FREE_TRIES)
+		return QS_NIL;
 	r = qs_ring(c, i);
-	c->free_ring = r->next_free;
 	r->put = r->taken = 0;
 	r->lost = r->lost_told = 0;
+	for (k = QS_ZERO(c); k < QOS_FATES && qs_can_loop; k++)
+		r->fate[k].kind = 0;
 	return i;
 }
 
 QS_INLINE void qs_stream_free(qs_core_t *c, __u32 i)
 {
 	qs_stream_t *s = qs_stream(c, i);
+	__u64 head;
+	__u32 k;
 
 	if (s->ring)
 		qs_ring_free(c, s->ring - 1);
 	s->ring = 0;
-	s->next_free = c->free_stream;
-	c->free_stream = i;
-	c->attached--;
+	for (k = QS_ZERO(c); k < QS_FREE_TRIES && qs_can_loop; k++) {
+		head = QS_READ(c->free_stream);
+		s->next_free = head;
+		if (qs_free_change(&c->free_stream, head, i))
+			break;
+	}
+	__sync_fetch_and_add(&c->attached, -1);
 }
 
 QS_INLINE __u32 qs_stream_alloc(qs_core_t *c)
 {
-	__u32 i = c->free_stream;
+	__u64 head;
+	__u32 i, k;
 
-	if (i != QS_NIL) {
-		c->free_stream = qs_stream(c, i)->next_free;
-		c->attached++;
+	for (k = QS_ZERO(c); k < QS_FREE_TRIES && qs_can_loop; k++) {
+		head = QS_READ(c->free_stream);
+		i = head;
+		if (i == QS_NIL)
+			return i;
+		if (!qs_free_change(&c->free_stream, head,
+				    QS_READ(qs_stream(c, i)->next_free)))
+			continue;
+		__sync_fetch_and_add(&c->attached, 1);
+		return i;
 	}
-	return i;
+	return QS_NIL;
 }
 
 /* ---- a closed socket's stream */
@@ -158,11 +219,11 @@ QS_INLINE __u32 qs_stream_alloc(qs_core_t *c)
 QS_INLINE void qs_stream_closed(qs_core_t *c, __u32 i)
 {
 	qs_stream_t *s = qs_stream(c, i);
-	__u32 first = QS_READ(c->closed), was;
+	__u32 first = QS_READ(c->closed), was, k;
 
 	if (!QS_READ(s->packets) || __sync_lock_test_and_set(&s->closed, 1))
 		return;
-	while (qs_can_loop) {
+	for (k = QS_ZERO(c); k < QS_FREE_TRIES && qs_can_loop; k++) {
 		s->next_closed = first;
 		was = __sync_val_compare_and_swap(&c->closed, first, i);
 		if (was == first)

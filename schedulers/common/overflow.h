@@ -17,28 +17,6 @@
 
 #define QS_PRIO_FIXED 8u /* of what must not be dropped: above all others */
 
-/* Does a packet whose marks were kept end its unit? */
-QS_INLINE int qs_unit_ends(const qs_stream_t *s, __u32 flags)
-{
-	return !s->framed && !(flags & QS_CBF_MORE);
-}
-
-/*
- * Frame marks, kept for refused packets too, and whether the frame must not be
- * dropped. Returns whether the packet ends its unit: it is in no frame or ends
- * one, and its message has no more parts.
- */
-QS_INLINE int qs_frame_mark(qs_stream_t *s, __u32 flags)
-{
-	if (flags & QS_TX_FRAME_START)
-		s->framed = QS_TX_FRAME_START;
-	if (s->framed)
-		s->framed |= flags & QS_TX_NON_DROPPABLE;
-	if (flags & QS_TX_FRAME_END)
-		s->framed = 0;
-	return qs_unit_ends(s, flags);
-}
-
 /* A unit's drop priority by its flags. */
 QS_INLINE __u32 qs_unit_prio(const qs_stream_t *s, __u32 flags)
 {

@@ -11,7 +11,7 @@
 #define QS_COMMON_QUEUE_H
 
 #include "fate.h"
-#include "mem.h"
+#include "unit.h"
 
 QS_INLINE __u32 qs_slot_alloc(qs_core_t *c)
 {
@@ -29,13 +29,6 @@ QS_INLINE void qs_slot_free(qs_core_t *c, __u32 i)
 	p->next = c->free_slot;
 	c->free_slot = i;
 	c->free_slots++;
-}
-
-/* By the flags of the unit, or of a packet of it. */
-QS_INLINE int qs_unit_droppable(const qs_stream_t *s, __u32 flags)
-{
-	return !((s->now.flags & QS_STREAM_NON_DROPPABLE) ||
-		 (flags & (QS_TX_NON_DROPPABLE | QS_CBF_RELIABLE)));
 }
 
 QS_INLINE void qs_unit_begin(qs_core_t *c, qs_stream_t *s, __u32 i)
@@ -78,9 +71,6 @@ QS_INLINE void qs_unit_end(qs_core_t *c, qs_stream_t *s, __u64 now)
 	s->spared = 0; /* it may give way now */
 	s->units++;
 }
-
-/* The flags of a packet that begins a frame, ends one, or has more parts. */
-#define QS_UNIT_PART (QS_TX_FRAME_START | QS_TX_FRAME_END | QS_CBF_MORE)
 
 /* Of an empty queue: a packet that is a unit. */
 QS_INLINE void qs_unit_alone(qs_core_t *c, qs_stream_t *s, __u32 i)
@@ -158,6 +148,21 @@ QS_FN int qs_unit_sort(qs_core_t *c, qs_stream_t *s)
 	else
 		qs_slot(c, before)->unit_next = unit;
 	return before == QS_NIL;
+}
+
+/* The same of a unit's packets from `slot` on; now is 0 in a reset. */
+QS_FN int qs_fate_chain(qs_core_t *c, const qs_stream_t *s, __u32 kind,
+			__u32 slot, __u64 now)
+{
+	qs_slot_t *p;
+
+	while (slot != QS_NIL && qs_can_loop) {
+		p = qs_slot(c, slot);
+		qs_fate(c, s, kind, p->flags, p->cookie,
+			now ? now - p->arrival : 0);
+		slot = p->next;
+	}
+	return 0;
 }
 
 /* The packets of a unit that is given up wait to be handed out as drops. */

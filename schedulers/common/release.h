@@ -9,23 +9,7 @@
 #include "heap.h"
 #include "life.h"
 #include "queue.h"
-#include "time.h"
-
-/* ---- release and deadline of the first unit */
-
-/* The deadline and the order of the first unit, released at s->release. */
-QS_INLINE void qs_stream_deadline(qs_stream_t *s, const qs_slot_t *head)
-{
-	__u64 own = head->deadline, period = qs_period(s);
-
-	if (own > head->arrival + QS_TX_HORIZON_NS)
-		own = head->arrival + QS_TX_HORIZON_NS;
-	if (own)
-		s->deadline = own;
-	else
-		s->deadline = s->release + (period ? period : QS_TX_HORIZON_NS);
-	s->order = head->order;
-}
+#include "rules.h"
 
 /* May this late unit be left as it is, because its miss was counted? */
 QS_INLINE int qs_unit_missed_for_good(const qs_stream_t *s,
@@ -58,29 +42,10 @@ QS_FN int qs_stream_move(qs_core_t *c, __u32 i)
 	return 0;
 }
 
-/*
- * Since the last period ended, whole ones may have gone by without a unit. A
- * window that begins only now does not have them.
- */
-QS_INLINE void qs_stream_idle(qs_core_t *c, qs_stream_t *s, __u64 arrival,
-			      int anew)
-{
-	__u64 violations, n;
-
-	if (!SCHED_TIMED || !s->now.ipg || !s->period_next ||
-	    arrival <= s->period_next)
-		return;
-	violations = s->violations;
-	n = (arrival - s->period_next) / qs_period(s);
-	if (!anew)
-		sched_idle(s, n);
-	s->period_next += n * qs_period(s); /* they are counted once */
-	qs_violated(c, s, violations);
-}
-
 QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
+	__u64 violations;
 	qs_slot_t *head;
 	__u32 h;
 
@@ -93,23 +58,15 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 		qs_heap_add(c, QS_HEAP_WAIT, i);
 		return 0;
 	}
-	qs_stream_idle(c, s, head->arrival, qs_stream_adopt(s));
-	s->release = head->arrival;
-	if (s->now.ipg && s->period_next > s->release)
-		s->release = s->period_next;
-	qs_stream_deadline(s, head);
+	violations = s->violations;
+	qs_unit_release(s, head);
+	qs_violated(c, s, violations);
 	h = qs_heap_released(c, s);
 	if (s->release > now)
 		h = s->now.flags & QS_STREAM_WORK_CONSERVING ? QS_HEAP_AHEAD :
 							       QS_HEAP_WAIT;
 	qs_heap_add(c, h, i);
 	return 0;
-}
-
-/* The unit left or was dropped: the next one's period begins at its end. */
-QS_INLINE void qs_period_over(qs_stream_t *s)
-{
-	s->period_next = s->release + qs_period(s);
 }
 
 /* The last unit, which was still being built, ends here. */

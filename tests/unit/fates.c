@@ -206,7 +206,7 @@ static void what_finds_no_room_is_counted(void **state)
 static void a_ring_goes_with_its_stream(void **state)
 {
 	struct fixture *f = *state;
-	__u32 k, first = f->v.core->free_ring;
+	__u32 k, first = f->v.core->free_ring; /* its index */
 
 	for (k = 0; k < 10; k++) {
 		vclock_detach(&f->v, f->i);
@@ -219,7 +219,7 @@ static void a_ring_goes_with_its_stream(void **state)
 		expect(f, QOS_FATE_SENT, k, 0);
 		expect_nothing(f);
 	}
-	assert_int_equal(f->v.core->free_ring, first);
+	assert_int_equal((__u32)f->v.core->free_ring, first);
 	/* with a queue, it stays until that is empty */
 	put(f, 1, 0, 0);
 	vclock_detach(&f->v, f->i);

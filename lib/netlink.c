@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Devices and qdiscs by rtnetlink, in the caller's network namespace. */
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
+#include "netlink.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
-
-#define REQUEST_SIZE 512
 
 static void close_socket(struct mnl_socket **nl)
 {
@@ -81,8 +76,7 @@ static int read_answers(struct mnl_socket *nl, mnl_cb_t cb, void *data,
 	}
 }
 
-static int talk(struct nlmsghdr *request, mnl_cb_t cb, void *data,
-		const char *what)
+int qs_talk(struct nlmsghdr *request, mnl_cb_t cb, void *data, const char *what)
 {
 	QS_AUTO(close_socket) struct mnl_socket *nl = NULL;
 	int one = 1;
@@ -136,12 +130,12 @@ static int link_message(const struct nlmsghdr *h, void *data)
 
 int qs_link_get(int ifindex, struct qs_link *link)
 {
-	char room[REQUEST_SIZE];
+	char room[QS_REQUEST_SIZE];
 	struct qs_link got = { 0 };
 	int err;
 
-	err = talk(link_request(room, RTM_GETLINK, ifindex), link_message, &got,
-		   "get the device");
+	err = qs_talk(link_request(room, RTM_GETLINK, ifindex), link_message,
+		      &got, "get the device");
 	if (!err)
 		*link = got;
 	return err;
@@ -149,12 +143,12 @@ int qs_link_get(int ifindex, struct qs_link *link)
 
 static int link_set(int ifindex, __u32 size, __u32 segs)
 {
-	char room[REQUEST_SIZE];
+	char room[QS_REQUEST_SIZE];
 	struct nlmsghdr *h = link_request(room, RTM_NEWLINK, ifindex);
 
 	mnl_attr_put_u32(h, IFLA_GSO_MAX_SIZE, size);
 	mnl_attr_put_u32(h, IFLA_GSO_MAX_SEGS, segs);
-	return talk(h, NULL, NULL, "set gso_max_size");
+	return qs_talk(h, NULL, NULL, "set gso_max_size");
 }
 
 int qs_link_set_gso(int ifindex, __u32 size, __u32 segs)
@@ -172,7 +166,8 @@ int qs_link_set_gso(int ifindex, __u32 size, __u32 segs)
 
 /* ---- qdiscs */
 
-static struct nlmsghdr *qdisc_request(void *room, __u16 type, int ifindex)
+struct nlmsghdr *qs_tc_request(void *room, __u16 type, int ifindex,
+			       __u32 parent, __u32 handle)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(room);
 	struct tcmsg *tc;
@@ -181,11 +176,12 @@ static struct nlmsghdr *qdisc_request(void *room, __u16 type, int ifindex)
 	tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = ifindex;
-	tc->tcm_parent = TC_H_ROOT;
+	tc->tcm_parent = parent;
+	tc->tcm_handle = handle;
 	return h;
 }
 
-static void qdisc_kind(const struct nlmsghdr *h, char *kind, size_t size)
+void qs_tc_kind(const struct nlmsghdr *h, char *kind, size_t size)
 {
 	const struct nlattr *attr;
 
@@ -208,20 +204,20 @@ static int root_message(const struct nlmsghdr *h, void *data)
 	if (tc->tcm_ifindex != s->ifindex || tc->tcm_parent != TC_H_ROOT)
 		return MNL_CB_OK;
 	s->root.handle = tc->tcm_handle;
-	qdisc_kind(h, s->root.kind, sizeof(s->root.kind));
+	qs_tc_kind(h, s->root.kind, sizeof(s->root.kind));
 	return MNL_CB_OK;
 }
 
 int qs_qdisc_get(int ifindex, struct qs_qdisc *root)
 {
 	struct root_search s = { .ifindex = ifindex };
-	char room[REQUEST_SIZE];
+	char room[QS_REQUEST_SIZE];
 	struct nlmsghdr *h;
 	int err;
 
-	h = qdisc_request(room, RTM_GETQDISC, ifindex);
+	h = qs_tc_request(room, RTM_GETQDISC, ifindex, TC_H_ROOT, 0);
 	h->nlmsg_flags = NLM_F_DUMP;
-	err = talk(h, root_message, &s, "list the qdiscs");
+	err = qs_talk(h, root_message, &s, "list the qdiscs");
 	if (!err)
 		*root = s.root;
 	return err;
@@ -230,28 +226,26 @@ int qs_qdisc_get(int ifindex, struct qs_qdisc *root)
 /* To the kernel its own default is no qdisc, so EXCL is about others alone. */
 int qs_qdisc_add(int ifindex, const char *kind)
 {
-	char room[REQUEST_SIZE], what[64];
+	char room[QS_REQUEST_SIZE], what[64];
 	struct nlmsghdr *h;
 
-	h = qdisc_request(room, RTM_NEWQDISC, ifindex);
+	h = qs_tc_request(room, RTM_NEWQDISC, ifindex, TC_H_ROOT,
+			  QS_QDISC_HANDLE);
 	h->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	((struct tcmsg *)mnl_nlmsg_get_payload(h))->tcm_handle =
-		QS_QDISC_HANDLE;
 	mnl_attr_put_strz(h, TCA_KIND, kind);
 	snprintf(what, sizeof(what), "add the qdisc \"%s\"", kind);
-	return talk(h, NULL, NULL, what);
+	return qs_talk(h, NULL, NULL, what);
 }
 
 /* By its handle: no other one can be deleted. */
 int qs_qdisc_del(int ifindex)
 {
-	char room[REQUEST_SIZE];
+	char room[QS_REQUEST_SIZE];
 	struct nlmsghdr *h;
 
-	h = qdisc_request(room, RTM_DELQDISC, ifindex);
-	((struct tcmsg *)mnl_nlmsg_get_payload(h))->tcm_handle =
-		QS_QDISC_HANDLE;
-	return talk(h, NULL, NULL, "delete the qdisc");
+	h = qs_tc_request(room, RTM_DELQDISC, ifindex, TC_H_ROOT,
+			  QS_QDISC_HANDLE);
+	return qs_talk(h, NULL, NULL, "delete the qdisc");
 }
 
 struct ours {
@@ -273,13 +267,13 @@ static int ours_message(const struct nlmsghdr *h, void *data)
 int qs_qdisc_del_all(void)
 {
 	struct ours ours = { .n = 0 };
-	char room[REQUEST_SIZE];
+	char room[QS_REQUEST_SIZE];
 	struct nlmsghdr *h;
 	int err, i;
 
-	h = qdisc_request(room, RTM_GETQDISC, 0);
+	h = qs_tc_request(room, RTM_GETQDISC, 0, TC_H_ROOT, 0);
 	h->nlmsg_flags = NLM_F_DUMP;
-	err = talk(h, ours_message, &ours, "list the qdiscs");
+	err = qs_talk(h, ours_message, &ours, "list the qdiscs");
 	for (i = 0; !err && i < ours.n; i++)
 		err = qs_qdisc_del(ours.ifindex[i]);
 	return err;

@@ -5,6 +5,7 @@
  * the address it was made for; pages come as they are touched.
  */
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -49,16 +50,15 @@ __u64 qs_core_size(__u32 packets, __u32 streams)
 	return qs_core_layout(&core, packets, streams);
 }
 
-/* How far the wire may be ahead of the rate: the burst, or a packet's time. */
-static __u64 slack(const struct qs_dev *dev, __u32 mtu)
+__u64 qs_slack(__u64 rate, __u32 burst, __u32 packet)
 {
-	__u64 bytes = dev->burst ? dev->burst : mtu + 14 + dev->overhead;
+	__u64 bytes = burst ? burst : packet;
 	__u64 ns;
 
-	if (!dev->rate)
+	if (!rate)
 		return SLACK_MIN;
-	ns = bytes * 8 * NSEC_PER_SEC / dev->rate;
-	return !dev->burst && ns < SLACK_MIN ? SLACK_MIN : ns;
+	ns = bytes * 8 * NSEC_PER_SEC / rate;
+	return !burst && ns < SLACK_MIN ? SLACK_MIN : ns;
 }
 
 /* A stream may fill a quarter of the queue, and 64 packets if there are. */
@@ -79,7 +79,8 @@ void qs_core_prepare(struct qs_core *core, const struct qs_sched *sched,
 	core->stream_limit = stream_limit(dev->packets);
 	core->overhead = dev->overhead;
 	core->rate = dev->rate;
-	core->slack = slack(dev, mtu);
+	core->slack =
+		qs_slack(dev->rate, dev->burst, mtu + ETH_HLEN + dev->overhead);
 	sched->ops->init(core, dev->gen << 16);
 }
 

@@ -143,6 +143,34 @@ int qs_netns_cookie(__u64 *cookie);
 
 #define QS_QDISC_HANDLE ((__u32)QS_SOL_QSOCKETS << 16)
 
+/* ---- htb.c: the qdisc of the bands, on kernels without BPF qdiscs */
+
+struct qs_htb {
+	int ifindex;
+	__u64 rate; /* bit/s, 0: not shaped */
+	__u32 burst, overhead, mtu; /* burst 0: what a late timer needs */
+	__u32 packets; /* that a band may queue */
+};
+
+/* -EEXIST: another qdisc is at the root. Else a failure leaves none there. */
+int qs_htb_add(const struct qs_htb *htb);
+
+/* Is it at the root, with all of its classes? */
+int qs_htb_intact(int ifindex);
+
+/* ---- clsact.c: the classifier, on kernels without tcx */
+
+/*
+ * Puts the program at the device's egress, in place of one put there before. It
+ * runs before the filters of others where the kernel allows that, and these
+ * run after it if it returns TC_ACT_UNSPEC.
+ */
+int qs_clsact_attach(int ifindex, int prog_fd);
+
+/* It may be gone already. A clsact that was made for it goes if it is empty. */
+int qs_clsact_detach(int ifindex);
+int qs_clsact_alive(int ifindex);
+
 /* ---- bpf.c: what is pinned */
 
 struct qs_system {
@@ -195,6 +223,12 @@ static inline struct qs_core *qs_arena_core(__u32 index)
 	return (struct qs_core *)(QS_ARENA_BASE +
 				  ((__u64)index << QS_WINDOW_SHIFT));
 }
+
+/*
+ * How far the wire may be behind the rate and catch up, ns: the burst, or a
+ * packet's time, and what timers are late at least.
+ */
+__u64 qs_slack(__u64 rate, __u32 burst, __u32 packet);
 
 /* The bytes that a core needs; more than a window: it cannot be. */
 __u64 qs_core_size(__u32 packets, __u32 streams);

@@ -134,6 +134,16 @@ _Static_assert(sizeof(struct qs_cb) == 20, "qs_cb");
 #define QS_CBF_MORE 0x400u /* an IP fragment, and not the last */
 #define QS_CBF_KNOWN 0x700u
 
+/* ---- the bands: classes of an HTB that is the device's root qdisc */
+
+/* The first is sent before the second, and so on. */
+#define QS_BANDS 8
+#define QS_BAND_BESTEFFORT (QS_BANDS - 1)
+/* A band's class, which the classifier puts into skb->priority. */
+#define QS_BAND_CLASS(band) ((__u32)QS_SOL_QSOCKETS << 16 | ((band) + 1))
+/* The class that has them all and is shaped. */
+#define QS_HTB_INNER ((__u32)QS_SOL_QSOCKETS << 16 | 0x10)
+
 /* ---- pinned under bpffs, in QS_PIN_DIR */
 
 #define QS_PIN_DIR "qsockets"

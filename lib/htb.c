@@ -166,7 +166,7 @@ static int add_classes(const struct qs_htb *htb)
 	err = add_class(htb, &c);
 	c.parent = QS_HTB_INNER;
 	c.burst = slack;
-	for (band = 0; !err && band < QS_BANDS; band++) {
+	for (band = 0; !err && band < QS_HTB_BANDS; band++) {
 		c.id = QS_BAND_CLASS(band);
 		c.prio = band;
 		c.rate = band == QS_BAND_BESTEFFORT ? besteffort_rate(htb) :
@@ -272,7 +272,7 @@ static int class_message(const struct nlmsghdr *h, void *data)
 		return MNL_CB_OK;
 	if (tc->tcm_handle == QS_HTB_INNER && tc->tcm_parent == TC_H_ROOT)
 		found->inner = 1;
-	if (tc->tcm_parent == QS_HTB_INNER && band < QS_BANDS)
+	if (tc->tcm_parent == QS_HTB_INNER && band < QS_HTB_BANDS)
 		found->bands |= 1u << band;
 	return MNL_CB_OK;
 }
@@ -295,5 +295,5 @@ int qs_htb_intact(int ifindex)
 	err = qs_talk(h, class_message, &found, "list the classes");
 	if (err)
 		return err;
-	return found.inner && found.bands == (1u << QS_BANDS) - 1;
+	return found.inner && found.bands == (1u << QS_HTB_BANDS) - 1;
 }

@@ -137,8 +137,8 @@ _Static_assert(sizeof(struct qs_cb) == 20, "qs_cb");
 /* ---- the bands: classes of an HTB that is the device's root qdisc */
 
 /* The first is sent before the second, and so on. */
-#define QS_BANDS 8
-#define QS_BAND_BESTEFFORT (QS_BANDS - 1)
+#define QS_HTB_BANDS 8
+#define QS_BAND_BESTEFFORT (QS_HTB_BANDS - 1)
 /* A band's class, which the classifier puts into skb->priority. */
 #define QS_BAND_CLASS(band) ((__u32)QS_SOL_QSOCKETS << 16 | ((band) + 1))
 /* The class that has them all and is shaped. */

@@ -178,7 +178,7 @@ static void every_band_has_its_class(void **state)
 	assert_non_null(strstr(text, "class htb 5153:10 root rate 1Mbit "
 				     "ceil 1Mbit linklayer ethernet "
 				     "burst 1514b"));
-	for (band = 0; band < QS_BANDS; band++) {
+	for (band = 0; band < QS_HTB_BANDS; band++) {
 		snprintf(want, sizeof(want), "class htb 5153:%d parent 5153:10",
 			 band + 1);
 		assert_non_null(strstr(text, want));
@@ -189,7 +189,7 @@ static void every_band_has_its_class(void **state)
 	}
 	output("tc qdisc show dev eth0 | grep -c 'pfifo .*limit 1000p'", text,
 	       sizeof(text));
-	assert_true(atoi(text) >= QS_BANDS - 1);
+	assert_true(atoi(text) >= QS_HTB_BANDS - 1);
 	delete ();
 }
 
@@ -238,7 +238,7 @@ static void a_failure_leaves_nothing(void **state)
 		assert_string_equal(before, after);
 	}
 	assert_int_equal(err, 0);
-	assert_true(n > 1 + 1 + QS_BANDS + QS_BANDS);
+	assert_true(n > 1 + 1 + QS_HTB_BANDS + QS_HTB_BANDS);
 	delete ();
 }
 
@@ -274,7 +274,7 @@ static void changes_by_others_are_seen(void **state)
 /* ---- in what order packets leave */
 
 #define EACH 10
-#define STREAMS (QS_BANDS - 1)
+#define STREAMS (QS_HTB_BANDS - 1)
 
 /*
  * The first packet of each band is its own, for a minute. Best effort meanwhile

@@ -10,7 +10,11 @@
 
 #include "bpf/attached.bpf.h"
 #include "schedulers/common/admit.h"
+#ifdef QS_BANDED
+#include "bpf/bands/fits.bpf.h"
+#else
 #include "schedulers/common/fits.h"
+#endif
 
 /*
  * Stream s shall have reserved what units of `bytes` need with the attributes

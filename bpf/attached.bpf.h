@@ -3,7 +3,6 @@
 #ifndef QS_ATTACHED_BPF_H
 #define QS_ATTACHED_BPF_H
 
-#include "bpf/arena.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "schedulers/common/mem.h"
 

@@ -5,133 +5,22 @@
  * in the packet's control block. Packets of no stream are best effort; those
  * that open a connection or find a neighbour are marked as control.
  */
-#include "bpf/headers.bpf.h"
-#include "bpf/maps.bpf.h"
-#include "bpf/segment.bpf.h"
+#include "bpf/packet.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define IPPROTO_UDP 17
-#define IPPROTO_ICMPV6 58
-#define ND_FIRST 133 /* router solicitation */
-#define ND_LAST 137 /* redirect */
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_FLAGS_AT 13
-
-/* ---- best effort: which packets must not wait behind bulk data */
-
-static __always_inline __u32 tcp_control(struct __sk_buff *skb, __u32 at)
-{
-	__u8 flags;
-
-	if (load(skb, at + TCP_FLAGS_AT, &flags, 1))
-		return 0;
-	return flags & (TCP_SYN | TCP_RST) ? QS_CBF_CONTROL : 0;
-}
-
-static __noinline __u32 control(struct __sk_buff *skb)
-{
-	__u8 first, protocol, type;
-
-	if (skb->protocol == bpf_htons(ETH_P_ARP))
-		return QS_CBF_CONTROL;
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		if (load(skb, 0, &first, 1) || load(skb, 9, &protocol, 1) ||
-		    protocol != QS_IPPROTO_TCP)
-			return 0;
-		return tcp_control(skb, (first & 0xf) * 4);
-	}
-	if (skb->protocol != bpf_htons(ETH_P_IPV6) ||
-	    load(skb, 6, &protocol, 1))
-		return 0;
-	if (protocol == QS_IPPROTO_TCP)
-		return tcp_control(skb, 40);
-	if (protocol != IPPROTO_ICMPV6 || load(skb, 40, &type, 1))
-		return 0;
-	return type >= ND_FIRST && type <= ND_LAST ? QS_CBF_CONTROL : 0;
-}
-
-/* ---- a datagram in several IP fragments is one message */
-
-#define FRAG_FIRST 1
-#define FRAG_LAST 2
-
-/* Which end of its datagram the packet is: both, for one that is whole. */
-static __noinline __u32 fragment(struct __sk_buff *skb)
-{
-	struct ip4 ip4;
-	struct ip6 ip6;
-	__u16 off, more;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		if (load(skb, 0, &ip4, sizeof(ip4)))
-			return FRAG_FIRST | FRAG_LAST;
-		off = bpf_ntohs(ip4.frag_off) & IP_OFFSET;
-		more = bpf_ntohs(ip4.frag_off) & IP_MF;
-	} else {
-		if (load(skb, 0, &ip6, sizeof(ip6)) ||
-		    ip6.nexthdr != IPPROTO_FRAGMENT)
-			return FRAG_FIRST | FRAG_LAST;
-		off = bpf_ntohs(ip6.frag.frag_off) & IP6_OFFSET;
-		more = bpf_ntohs(ip6.frag.frag_off) & IP6_MF;
-	}
-	return (off ? 0 : FRAG_FIRST) | (more ? 0 : FRAG_LAST);
-}
-
-/* The message's 64 bits. A frame starts with a message's first fragment and ends with its last. */
-static __always_inline __u64 message(struct __sk_buff *skb, __u32 *flags)
-{
-	__u64 tx = skb->tstamp & ~(QS_TX_FLAGS & ~(__u64)QS_TX_KNOWN);
-	__u32 part = fragment(skb);
-
-	skb->tstamp = 0; /* below us it would mean a launch time */
-	if (!(part & FRAG_FIRST))
-		tx &= ~(__u64)QS_TX_FRAME_START;
-	if (!(part & FRAG_LAST)) {
-		tx &= ~(__u64)QS_TX_FRAME_END;
-		*flags = QS_CBF_MORE;
-	}
-	return tx;
-}
-
-/* ---- the program */
-
-static __always_inline struct qs_sock *stream_of(struct __sk_buff *skb,
-						 struct bpf_sock *sk)
-{
-	struct qs_sock *ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
-	struct qs_dev *dev;
-
-	if (!ss || !ss->dev || ss->ifindex != skb->ifindex)
-		return NULL;
-	dev = qs_dev(ss->dev);
-	if (!qs_dev_ready(dev) || dev->gen != ss->dev_gen)
-		return NULL;
-	return ss;
-}
 
 SEC("tcx/egress")
 int qs_classify(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk;
-	struct qs_sock *ss = NULL;
+	struct bpf_sock *sk = full_sock(skb);
+	struct qs_sock *ss = sk ? stream_of(skb, sk) : NULL;
 	__u32 flags = 0;
 	__u64 tx = 0;
 
-	if (sk)
-		sk = bpf_sk_fullsock(sk);
-	if (sk)
-		ss = stream_of(skb, sk);
-	if (!ss) {
-		if (!sk || sk->protocol != IPPROTO_UDP)
-			flags = control(skb);
-	} else if (qs_is_tcp(sk)) {
-		flags = QS_CBF_RELIABLE;
-		tx = segment(skb, sk);
-	} else {
-		tx = message(skb, &flags);
-	}
+	if (ss)
+		tx = message(skb, sk, &flags);
+	else
+		flags = besteffort(skb, sk);
 	skb->cb[0] = QS_CB_MAGIC | flags;
 	skb->cb[1] = ss ? ss->stream + 1 : 0;
 	skb->cb[2] = ss ? ss->gen : 0;

@@ -47,8 +47,6 @@ static __always_inline void info_stack(struct qos_info *o, struct bpf_sock *bsk)
 {
 	struct sock *sk;
 
-	if (!bpf_ksym_exists(bpf_rdonly_cast))
-		return;
 	sk = QS_KERNEL_CAST(bsk, struct sock);
 	o->sndbuf = QS_KERNEL_READ(sk, sk_sndbuf);
 	if (qs_is_tcp(bsk)) {

@@ -16,6 +16,7 @@
 #include <bpf/bpf_tracing.h>
 
 #define QS_TCX_NEXT (-1) /* also cls_bpf's "go on" */
+#define QS_TCX_DROP 2 /* also TC_ACT_SHOT */
 #define QS_AF_INET 2
 #define QS_AF_INET6 10
 #define QS_SOCK_STREAM 1
@@ -78,6 +79,7 @@ struct gnet_stats_queue {
 
 struct Qdisc {
 	__u32 limit;
+	__u32 handle;
 	__u32 parent;
 	struct netdev_queue *dev_queue;
 	struct qdisc_skb_head q;
@@ -90,8 +92,10 @@ struct qdisc_skb_cb {
 };
 
 struct sk_buff {
+	struct sk_buff *next;
 	char cb[48];
 	__u32 len;
+	__u32 priority;
 };
 
 struct bpf_sk_buff_ptr {
@@ -151,11 +155,31 @@ extern __u32 bpf_skb_get_hash(struct sk_buff *p) __ksym __weak;
 /* Linux 6.2. */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
+/* Where it is, as a number: what a program reads of its own stack is none. */
+static __always_inline void *qs_kernel_address(const void *p)
+{
+	void *address = NULL;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &p);
+	return address;
+}
+
 /* A kernel's object, of a type that is declared above. */
-#define QS_KERNEL_CAST(p, type) \
-	((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
+#define QS_KERNEL_CAST(p, type)                                               \
+	((type *)(bpf_ksym_exists(bpf_rdonly_cast) ?                          \
+			  bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)) : \
+			  qs_kernel_address(p)))
 /* A member, 0 where the kernel has none such. */
-#define QS_KERNEL_READ(p, member) \
-	(bpf_core_field_exists((p)->member) ? (p)->member : 0)
+#define QS_KERNEL_READ(p, member)                                             \
+	({                                                                    \
+		__typeof__((p)->member + 0) is = 0;                           \
+		if (bpf_core_field_exists((p)->member)) {                     \
+			if (bpf_ksym_exists(bpf_rdonly_cast))                 \
+				is = (p)->member;                             \
+			else                                                  \
+				bpf_core_read(&is, sizeof(is), &(p)->member); \
+		}                                                             \
+		is;                                                           \
+	})
 
 #endif

@@ -13,7 +13,7 @@
 
 #include <qsockets/sched.h>
 
-#include "schedulers/common/mem.h"
+#include "schedulers/common/tenant.h"
 #include "schedulers/dwcs/attr.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -126,6 +126,7 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	ss->ifindex = dev->ifindex;
 	ss->rate_at = bpf_ktime_get_ns();
 	ss->rate_bytes = ss->rate = 0;
+	qs_tenant(s, ss->gen);
 	__sync_lock_test_and_set(&s->life, QS_LIFE(ss->gen, 1)); /* ordered */
 	ss->dev = index;
 	return 0;

@@ -84,10 +84,10 @@ static __noinline int set_mark(struct bpf_sock *sk, const struct qs_mark *opt)
 	if (!m)
 		return opt->len ? -QS_ENOMEM : 0;
 	tp = QS_KERNEL_CAST(sk, struct tcp_sock);
-	at = tp->write_seq;
-	marks_forget(m, tp->snd_una);
+	at = QS_KERNEL_READ(tp, write_seq);
+	marks_forget(m, QS_KERNEL_READ(tp, snd_una));
 	marks_end(m, at);
-	m->acked = tp->bytes_acked;
+	m->acked = QS_KERNEL_READ(tp, bytes_acked);
 	return opt->len ? marks_add(m, at, opt) : 0;
 }
 

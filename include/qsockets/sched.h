@@ -18,6 +18,7 @@
  *
  *   sched_precedes(a, b)	does stream a's head go before b's?
  *   sched_key(s)		a number: the head with a lower one goes before
+ *   sched_rank(s)	about the same, where only numbers can be compared
  *   sched_reset(s)		the stream is new or has new attributes
  *   sched_sent(s)		a unit is sent in time
  *   sched_missed(s, n)		a unit misses n deadlines, one a period
@@ -36,7 +37,7 @@
 #include <qsockets/abi.h>
 
 /* Where a core's memory is: an address space in the kernel, plain elsewhere. */
-#if defined(__bpf__) && !defined(QS_BANDS)
+#if defined(__bpf__) && !defined(QS_BANDED)
 #define QS_MEM __attribute__((address_space(1)))
 #else
 #define QS_MEM

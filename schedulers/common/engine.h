@@ -27,6 +27,9 @@
 #define sched_spare(s) 0
 #endif
 
+#include "rules.h"
+
+#ifndef QS_BANDED
 #include "dequeue.h"
 #include "enqueue.h"
 
@@ -128,5 +131,7 @@ QS_FN int qs_core_init(qs_core_t *c, __u32 gen)
 		qs_ring_free(c, c->n_rings - 1 - i);
 	return qs_core_reset(c);
 }
+
+#endif /* QS_BANDED */
 
 #endif

@@ -68,6 +68,8 @@ QS_FN int qs_delay_seek(qs_stream_t *s, __u64 delay)
 /* A packet mostly waits as long as the one before it. */
 QS_INLINE void qs_delay(qs_stream_t *s, __u64 delay)
 {
+	__u32 k;
+
 	s->delay_last = delay;
 	s->delay_sum += delay;
 	if (delay > s->delay_max)
@@ -76,7 +78,10 @@ QS_INLINE void qs_delay(qs_stream_t *s, __u64 delay)
 		return;
 	if (delay - s->bucket_from >= s->bucket_width)
 		qs_delay_seek(s, delay);
-	s->delay[s->bucket]++;
+	k = s->bucket;
+	QS_OPAQUE(k);
+	if (k < QS_DELAYS)
+		s->delay[k]++;
 }
 
 /* ---- the ring */

@@ -8,7 +8,7 @@
 
 #include <qsockets/sched.h>
 
-#if defined(__bpf__) && !defined(QS_BANDS)
+#if defined(__bpf__) && !defined(QS_BANDED)
 #include "bpf/arena.bpf.h" /* qs_can_loop */
 #else
 #define qs_can_loop 1
@@ -17,13 +17,19 @@
 /* Kept out of line, so that the verifier sees each once. */
 #define QS_FN static __attribute__((noinline, unused))
 /* Verified by itself, once for all callers: for what has loops. */
-#if defined(__bpf__) && !defined(QS_BANDS)
+#if defined(__bpf__) && !defined(QS_BANDED)
 #define QS_GLOBAL __attribute__((noinline))
 #define QS_ARENA_ARG __attribute__((btf_decl_tag("arg:arena")))
 #else
 #define QS_GLOBAL QS_FN
 #define QS_ARENA_ARG
 #endif
+
+/*
+ * A number that the compiler knows nothing of: so it compares it where that is
+ * written, and adds it to a pointer as it was compared.
+ */
+#define QS_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
 #define QS_READ(x) (*(const volatile __typeof__(x) *)&(x))
 
@@ -48,7 +54,7 @@ typedef struct qs_entry QS_MEM qs_entry_t;
 typedef struct qs_ring QS_MEM qs_ring_t;
 typedef struct qos_fate QS_MEM qs_fate_t;
 
-#ifdef QS_BANDS
+#ifdef QS_BANDED
 #include "bpf/bands/state.bpf.h" /* qs_stream(), qs_ring() */
 #else
 QS_INLINE qs_slot_t *qs_slot(qs_core_t *c, __u32 i)
@@ -118,7 +124,7 @@ QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
 #define QS_FREE_TRIES 256
 
 /* What the verifier cannot know to be 0 keeps it from counting a loop's turns. */
-#ifdef QS_BANDS
+#ifdef QS_BANDED
 #define QS_ZERO(c) 0 /* there it has to */
 #else
 #define QS_ZERO(c) ((c)->zero)
@@ -207,6 +213,7 @@ QS_INLINE __u32 qs_stream_alloc(qs_core_t *c)
 	return QS_NIL;
 }
 
+#ifndef QS_BANDED
 /* ---- a closed socket's stream */
 
 /*
@@ -231,5 +238,7 @@ QS_INLINE void qs_stream_closed(qs_core_t *c, __u32 i)
 		first = was;
 	}
 }
+
+#endif /* QS_BANDED */
 
 #endif

@@ -48,12 +48,15 @@ QS_GLOBAL __u64 qs_quantile_buckets(const qs_stream_t *s QS_ARENA_ARG,
 
 	if (!QS_READ(s->bucket_width) || k >= QS_DELAYS)
 		return found;
-	for (k++; k > first && qs_can_loop; k--) {
-		seen += s->delay[k - 1];
+	for (; k >= first && qs_can_loop; k--) {
+		QS_OPAQUE(k);
+		if (k >= QS_DELAYS) /* after the bucket 0 */
+			break;
+		seen += s->delay[k];
 		if (seen >= high && (__u32)found == QS_NIL)
-			found = found >> 32 << 32 | (k - 1);
+			found = found >> 32 << 32 | k;
 		if (seen >= low)
-			return (__u64)(k - 1) << 32 | (__u32)found;
+			return (__u64)k << 32 | (__u32)found;
 	}
 	return found;
 }

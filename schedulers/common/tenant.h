@@ -44,4 +44,19 @@ QS_FN int qs_stream_clear(qs_stream_t *s, __u32 gen)
 	return 0;
 }
 
+/*
+ * The manager has given the place to an attachment. A queue may still have
+ * packets of the last one, and starts anew with the first one of this; where
+ * there is none, nobody else writes yet.
+ */
+QS_INLINE void qs_tenant(qs_stream_t *s, __u32 gen)
+{
+#ifdef QS_BANDED
+	qs_stream_clear(s, gen);
+#else
+	(void)s;
+	(void)gen;
+#endif
+}
+
 #endif

@@ -20,6 +20,11 @@ QS_INLINE __u64 sched_key(const qs_stream_t *s)
 	return s->deadline;
 }
 
+QS_INLINE __u64 sched_rank(const qs_stream_t *s)
+{
+	return s->deadline;
+}
+
 /* Table 1 of the paper: the first rule that tells the two apart decides. */
 QS_INLINE int sched_precedes(const qs_stream_t *a, const qs_stream_t *b)
 {

@@ -5,4 +5,4 @@
 #define QS_QDISC_KIND "dwcs"
 #define QS_QDISC_SCHED QS_SCHED_DWCS
 
-#include "bpf/qdisc.bpf.h"
+#include "bpf/shell.bpf.h"

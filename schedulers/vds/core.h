@@ -34,6 +34,9 @@
 
 #define SCHED_TIMED 1
 
+/* A span has 44 bits at most: so many more are left for a rank. */
+#define VDS_RANK_WINDOW ((1u << 20) - 1)
+
 /* m' */
 QS_INLINE __u32 vds_owed(const qs_stream_t *s)
 {
@@ -117,6 +120,18 @@ QS_INLINE __u64 sched_key(const qs_stream_t *s)
 {
 	(void)s;
 	return 0;
+}
+
+/* The virtual deadline; who is owed nothing comes after those. */
+QS_INLINE __u64 sched_rank(const qs_stream_t *s)
+{
+	__u64 owed = vds_owed(s), left = s->cur_old;
+
+	if (!owed)
+		return s->deadline + QS_TX_HORIZON_NS;
+	if (left > VDS_RANK_WINDOW)
+		left = VDS_RANK_WINDOW;
+	return s->release + vds_span(s) * left / owed;
 }
 
 QS_INLINE int sched_spare(const qs_stream_t *s)

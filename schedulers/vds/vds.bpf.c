@@ -5,4 +5,4 @@
 #define QS_QDISC_KIND "vds"
 #define QS_QDISC_SCHED QS_SCHED_VDS
 
-#include "bpf/qdisc.bpf.h"
+#include "bpf/shell.bpf.h"

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * Packets that have left a device's HTB: what was sent, how long it waited and
+ * whether that was too long. The kernel calls it for every qdisc, under the root
+ * lock of that one, which is so the only writer of what is counted here.
+ */
+#include "bpf/maps.bpf.h"
+#include "schedulers/common/fate.h"
+#include "schedulers/common/tenant.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define BULK 64 /* packets that one dequeue may have taken */
+
+/* ---- counts */
+
+static __always_inline void count_out(struct qs_bands *b, __u32 band, __u32 len)
+{
+	__sync_fetch_and_add(&b->packets, -1);
+	__sync_fetch_and_add(&b->bytes[band % QS_BANDS], -(__s64)len);
+}
+
+/* After the queues were found empty it may be counted out without being in. */
+static __always_inline void count_stream_out(struct qs_stream *s, __u32 len,
+					     int ends)
+{
+	if ((__s32)QS_READ(s->packets) <= 0)
+		return;
+	__sync_fetch_and_add(&s->packets, -1);
+	__sync_fetch_and_add(&s->bytes, -(__u64)len);
+	if (ends && (__s32)QS_READ(s->units) > 0)
+		__sync_fetch_and_add(&s->units, -1);
+}
+
+/* Not static: it is verified once, and not for each packet of a bulk. */
+__noinline int departed(struct qs_bands *b, struct qs_stream *s,
+			const struct qs_band_cb *cb, __u32 len)
+{
+	__u64 now = bpf_ktime_get_ns(), delay;
+	int late, ends;
+
+	if (!b || !s || !cb)
+		return 0;
+	delay = (__u64)((__u32)(now >> QS_ARRIVAL_SHIFT) - cb->arrival)
+		<< QS_ARRIVAL_SHIFT;
+	late = (cb->magic_flags & QS_CBF_LATE) ||
+	       (cb->slack != QS_SLACK_NONE &&
+		delay >> QS_SLACK_SHIFT > cb->slack);
+	ends = !!(cb->magic_flags & QS_CBF_UNIT_END);
+	s->sent_packets++;
+	s->sent_bytes += len;
+	s->sent_units += ends;
+	s->late_units += ends && late;
+	qs_delay(s, delay);
+	count_stream_out(s, len, ends);
+	if (!QS_READ(s->ring))
+		return 0;
+	qs_fate(&b->core, s, late ? QOS_FATE_LATE : QOS_FATE_SENT,
+		cb->magic_flags, cb->cookie, delay);
+	return qs_watch(&b->core, s, now);
+}
+
+/* ---- packets */
+
+static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
+{
+	const struct qdisc_skb_cb *at = (const struct qdisc_skb_cb *)skb->cb;
+	__u32 len = 0, band = skb->priority - QS_BAND_CLASS(0);
+	struct qs_band_cb cb = {};
+	struct qs_banded *t;
+
+	bpf_core_read(&len, sizeof(len), &at->pkt_len);
+	b->core.sent_packets++;
+	b->core.sent_bytes += len;
+	if (band < QS_BANDS)
+		bpf_core_read(&cb, sizeof(cb), &at->data);
+	if ((cb.magic_flags & QS_CB_MAGIC_MASK) != QS_CB_MAGIC) {
+		b->core.be_sent_packets++;
+		b->core.be_sent_bytes += len;
+		return;
+	}
+	count_out(b, band, len);
+	t = qs_banded(b->core.index, cb.stream - 1);
+	if ((__u16)t->s.gen_seen == cb.gen)
+		departed(b, &t->s, &cb, len);
+}
+
+/* Whatever is still counted was lost on its way. */
+static __always_inline void emptied(struct qs_bands *b)
+{
+	__u32 k;
+
+	if (!b->packets)
+		return;
+	b->packets = 0;
+	for (k = 0; k < QS_BANDS; k++)
+		b->bytes[k] = 0;
+	b->epoch++;
+}
+
+static __always_inline struct qs_bands *bands_of(const struct net_device *dev)
+{
+	struct qs_if_key key = { .ifindex = dev->ifindex };
+	__u32 *index;
+
+	key.netns = dev->nd_net.net->net_cookie;
+	index = bpf_map_lookup_elem(&qs_ifs, &key);
+	return index ? qs_bands(*index) : NULL;
+}
+
+SEC("tp_btf/qdisc_dequeue")
+int BPF_PROG(qs_departed, struct Qdisc *q, const struct netdev_queue *txq,
+	     int packets, struct sk_buff *skb)
+{
+	struct qs_bands *b;
+	int k;
+
+	if (!skb || q->handle != (__u32)QS_SOL_QSOCKETS << 16)
+		return 0;
+	b = bands_of(q->dev_queue->dev);
+	if (!b)
+		return 0;
+	for (k = 0; k < BULK && skb; k++) {
+		packet(b, skb);
+		skb = skb->next;
+	}
+	if (!q->q.qlen)
+		emptied(b);
+	return 0;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What becomes of a packet as it comes: by its stream's rules, which are the
+ * core's, it is given up, or gets a band. All of it is done under the stream's
+ * lock, where older kernels allow no call: so all is inlined, and what has to be
+ * told is told afterwards.
+ *
+ * Bands by ranks: Alcoz, Dietmueller, Vanbever, "SP-PIFO: Approximating
+ * Push-In First-Out Behaviors using Strict-Priority Queues", NSDI 2020. A
+ * band's bound is the rank of the last packet that it took. From the lowest
+ * band up, the first one whose bound is not above the packet's rank takes it; if
+ * none does, all bounds come down by as much as the highest one was wrong.
+ */
+#ifndef QS_BANDS_JUDGE_BPF_H
+#define QS_BANDS_JUDGE_BPF_H
+
+#define STREAM_BANDS (QS_BANDS - 1)
+
+struct verdict {
+	__u32 fate; /* QOS_FATE_DROPPED_*, 0: it goes */
+	__u32 band;
+	__u32 flags; /* QS_CBF_* for departure */
+	__u32 first; /* it begins its unit */
+	__u64 deadline; /* 0: none */
+	__u64 violations; /* how many there were before */
+};
+
+/* ---- ranks and bands */
+
+/* The band of a rank, without taking it. */
+static __always_inline __u32 band_find(const struct qs_bands *b, __u64 rank)
+{
+	__u32 k, band = 0;
+
+	for (k = 0; k < STREAM_BANDS; k++)
+		if (QS_READ(b->bound[k]) <= rank)
+			band = k;
+	return band;
+}
+
+static __always_inline void band_take(struct qs_bands *b, __u32 band,
+				      __u64 rank)
+{
+	__u64 wrong = QS_READ(b->bound[0]) - rank;
+	__u32 k;
+
+	for (k = 0; k < STREAM_BANDS; k++) {
+		if (band)
+			b->bound[k] = k == band ? rank : QS_READ(b->bound[k]);
+		else if ((__s64)wrong > 0)
+			b->bound[k] = QS_READ(b->bound[k]) - wrong;
+	}
+	if (!band)
+		b->bound[0] = rank;
+}
+
+/* Nothing is queued: a bound of then says nothing about now. */
+static __always_inline void bands_renew(struct qs_bands *b)
+{
+	__u32 k;
+
+	for (k = 0; k < STREAM_BANDS; k++)
+		b->bound[k] = 0;
+}
+
+/* What leaves before a packet of that band. */
+static __always_inline __u64 bytes_ahead(const struct qs_bands *b, __u32 band)
+{
+	__s64 sum = 0, bytes;
+	__u32 k;
+
+	for (k = 0; k < STREAM_BANDS; k++) {
+		bytes = QS_READ(b->bytes[k]);
+		if (k <= band && bytes > 0)
+			sum += bytes;
+	}
+	return sum;
+}
+
+/* ---- a unit's first packet */
+
+/* It is given up, and so is what else there is of its unit. */
+static __always_inline void give_up(struct qs_banded *t, struct verdict *v,
+				    __u32 fate, int ends)
+{
+	v->fate = fate;
+	t->s.broken = !ends;
+	t->inside = 0;
+}
+
+/* Is it so far ahead of its periods that it goes as best effort, or not at all? */
+static __always_inline int too_early(const struct qs_stream *s, __u64 now)
+{
+	return s->now.ipg && s->release > now + QS_BANDS_AHEAD * qs_period(s);
+}
+
+static __always_inline void overrate(struct qs_bands *b, struct qs_banded *t,
+				     struct verdict *v, int ends)
+{
+	struct qs_stream *s = &t->s;
+
+	if (qs_unit_droppable(s, t->unit.flags) &&
+	    !(s->now.flags & QS_STREAM_WORK_CONSERVING)) {
+		s->dropped_overflow++;
+		__sync_fetch_and_add(&b->core.dropped_overflow, 1);
+		give_up(t, v, QOS_FATE_DROPPED_OVERFLOW, ends);
+		return;
+	}
+	t->band = QS_BAND_BESTEFFORT;
+}
+
+/* In time or late, by what is before it; dropped if it must not be late. */
+static __always_inline void timed(struct qs_bands *b, struct qs_banded *t,
+				  const struct qs_packet *p, __u64 now,
+				  struct verdict *v, int ends)
+{
+	struct qs_stream *s = &t->s;
+	__u64 rank = sched_rank(s);
+	__u32 band = band_find(b, rank);
+	__u64 end;
+
+	end = now + qs_wire_time(&b->core, bytes_ahead(b, band) + p->len +
+						   b->core.overhead);
+	if (end <= s->deadline) {
+		sched_sent(s);
+	} else if (qs_unit_miss(s, &t->unit, end)) {
+		s->dropped_late++;
+		__sync_fetch_and_add(&b->core.dropped_late, 1);
+		qs_period_over(s);
+		give_up(t, v, QOS_FATE_DROPPED_LATE, ends);
+		return;
+	} else {
+		t->unit.late = 1;
+		rank = sched_rank(s);
+		band = band_find(b, rank);
+	}
+	band_take(b, band, rank);
+	qs_period_over(s);
+	t->band = band;
+}
+
+/*
+ * A stream's packets stay in order while some are queued, unless they have
+ * deadlines of their own: none gets a higher band than the one before it. What
+ * went as best effort is not waited for, but by TCP, which takes it for lost.
+ */
+static __always_inline void keep_order(struct qs_banded *t,
+				       const struct qs_packet *p, __u32 last)
+{
+	int reliable = p->flags & QS_CBF_RELIABLE;
+
+	if ((__s32)QS_READ(t->s.packets) <= 0 || last <= t->band)
+		return;
+	if (reliable || (!p->deadline && last != QS_BAND_BESTEFFORT))
+		t->band = last;
+}
+
+static __always_inline void unit_begin(struct qs_bands *b, struct qs_banded *t,
+				       const struct qs_packet *p, __u64 now,
+				       struct verdict *v, int ends)
+{
+	struct qs_stream *s = &t->s;
+	__u32 last = t->band;
+
+	t->unit.arrival = now;
+	t->unit.deadline = p->deadline;
+	t->unit.flags = p->flags | (s->framed & QS_TX_NON_DROPPABLE);
+	t->unit.late = 0;
+	v->first = 1;
+	qs_unit_release(s, &t->unit);
+	if (too_early(s, now))
+		overrate(b, t, v, ends);
+	else
+		timed(b, t, p, now, v, ends);
+	if (!v->fate)
+		keep_order(t, p, last);
+}
+
+/* ---- any packet */
+
+/* The rest of a unit that has lost a part already. */
+static __always_inline int is_broken(struct qs_bands *b, struct qs_banded *t,
+				     const struct qs_packet *p,
+				     struct verdict *v)
+{
+	struct qs_stream *s = &t->s;
+
+	if (!s->broken || (p->flags & QS_TX_FRAME_START)) {
+		s->broken = 0;
+		return 0;
+	}
+	s->broken = !qs_frame_mark(s, p->flags);
+	__sync_fetch_and_add(&b->core.dropped_frame, 1);
+	v->fate = QOS_FATE_DROPPED_FRAME;
+	return 1;
+}
+
+/* Is the stream's share of the queues taken, or all there is? */
+static __always_inline int is_full(const struct qs_bands *b,
+				   const struct qs_stream *s)
+{
+	return (__s32)QS_READ(s->packets) >= (__s32)b->core.stream_limit ||
+	       QS_READ(b->packets) >= (__s32)b->core.n_slots;
+}
+
+static __always_inline void refuse(struct qs_bands *b, struct qs_banded *t,
+				   struct verdict *v, int ends)
+{
+	struct qs_stream *s = &t->s;
+
+	s->dropped_overflow++;
+	__sync_fetch_and_add(&b->core.dropped_overflow, 1);
+	v->fate = QOS_FATE_DROPPED_OVERFLOW;
+	if (t->inside && ends)
+		t->inside = 0;
+	if (!qs_unit_droppable(s, t->inside ? t->unit.flags : 0))
+		return;
+	if (t->inside || !ends)
+		s->dropped_frame++;
+	give_up(t, v, QOS_FATE_DROPPED_OVERFLOW, ends);
+}
+
+/* A unit that was begun may have ended without saying so. */
+static __always_inline void end_overdue(struct qs_banded *t,
+					const struct qs_packet *p, __u64 now)
+{
+	if (!t->inside || (!(p->flags & QS_TX_FRAME_START) &&
+			   now < t->unit.arrival + QS_FRAME_NS))
+		return;
+	t->inside = 0;
+	t->s.framed = 0;
+}
+
+/* Nobody believes numbers of before the queues were empty. */
+static __always_inline void recount(const struct qs_bands *b,
+				    struct qs_banded *t)
+{
+	__u32 epoch = QS_READ(b->epoch);
+
+	if (t->epoch == epoch)
+		return;
+	t->epoch = epoch;
+	t->s.packets = 0;
+	t->s.units = 0;
+	t->s.bytes = 0;
+}
+
+/* The stream's lock is held. */
+static __always_inline void judge(struct qs_bands *b, struct qs_banded *t,
+				  const struct qs_packet *p, __u64 now,
+				  struct verdict *v)
+{
+	struct qs_stream *s = &t->s;
+	int ends;
+
+	v->violations = s->violations;
+	recount(b, t);
+	if (is_broken(b, t, p, v))
+		return;
+	end_overdue(t, p, now);
+	ends = qs_frame_mark(s, p->flags);
+	if (is_full(b, s)) {
+		refuse(b, t, v, ends);
+		return;
+	}
+	if (!t->inside)
+		unit_begin(b, t, p, now, v, ends);
+	if (v->fate)
+		return;
+	t->inside = !ends;
+	v->band = t->band;
+	if (t->band != QS_BAND_BESTEFFORT)
+		v->deadline = s->deadline;
+	v->flags = (t->unit.late ? QS_CBF_LATE : 0) |
+		   (ends ? QS_CBF_UNIT_END : 0);
+}
+
+#endif

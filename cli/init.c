@@ -87,6 +87,23 @@ static int read_words(int argc, char **argv, struct qos_params *params,
 	return status;
 }
 
+/* What came of it, where that is not the best there is. */
+static void say_engine(const char *name)
+{
+	struct qs_device_view *views;
+	unsigned int n;
+
+	if (qs_engine_forced() != QOS_ENGINE_NONE ||
+	    qs_devices_read(name, &views, &n))
+		return;
+	if (n && views->dev.engine == QOS_ENGINE_BANDS)
+		fprintf(stderr,
+			"qsock: %s is scheduled by bands of HTB, which is "
+			"approximate: this kernel\nhas no BPF qdiscs\n",
+			name);
+	qs_devices_free(views, n);
+}
+
 int init_command(int argc, char **argv)
 {
 	struct qos_params params = { .attributes = NULL };
@@ -98,5 +115,6 @@ int init_command(int argc, char **argv)
 		return status;
 	if (qsockinit_device(&params, &device, sizeof(device)))
 		return failed("init");
+	say_engine(params.dev);
 	return EXIT_DONE;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "schedulers/common/info.h"
 
 /* ---- text */
 
@@ -83,8 +84,11 @@ static void device_text(const struct qs_device_view *v)
 	char rate[NUMBER_SIZE] = "";
 	__u32 i;
 
-	printf("%s: %s%s", d->name, d->sched_name,
-	       d->qdisc ? "" : " (its qdisc is gone: init it again)");
+	printf("%s: %s", d->name, d->sched_name);
+	if (!d->qdisc)
+		printf(" (its qdisc is gone: init it again)");
+	else if (d->engine == QOS_ENGINE_BANDS)
+		printf(" by bands (approximate)");
 	if (d->rate)
 		printf(" rate %s", print_rate(d->rate, rate));
 	printf(" limit %u streams %u/%u", d->packets, v->attached, d->streams);
@@ -178,13 +182,15 @@ static void settings_json(struct json_object *j, const struct qs_device_view *v)
 {
 	struct json_object *streams = json_object_new_object();
 	const struct qs_dev *d = &v->dev;
-	int exact = d->qdisc == QS_QDISC_ON;
+	__u32 engine = qs_engine(d);
 
 	add_text(j, "ifname", d->name);
 	add_number(j, "ifindex", d->ifindex);
 	add_text(j, "scheduler", d->sched_name);
-	add_text(j, "engine", exact ? "kernel" : "none");
-	json_object_object_add(j, "exact", json_object_new_boolean(exact));
+	add_text(j, "engine", qs_engine_name(engine));
+	json_object_object_add(
+		j, "exact",
+		json_object_new_boolean(engine == QOS_ENGINE_KERNEL));
 	add_number(j, "rate", d->rate);
 	add_number(j, "burst", d->burst);
 	add_number(j, "limit", d->packets);

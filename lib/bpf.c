@@ -35,6 +35,8 @@ struct link_info {
 
 extern const char qs_object_manager[], qs_object_manager_end[];
 extern const char qs_object_classifier[], qs_object_classifier_end[];
+extern const char qs_object_manager_bands[], qs_object_manager_bands_end[];
+extern const char qs_object_departed_bands[], qs_object_departed_bands_end[];
 
 static _Thread_local char warning[256]; /* the last one of libbpf's */
 
@@ -220,47 +222,77 @@ static int load(const char *dir, const char *name, const void *bytes,
 
 /* ---- the shared part */
 
-static int attach_manager(const char *dir, int cgroup)
+/* Its links are pinned by the programs' names. */
+static int attach_program(const char *dir, struct bpf_program *prog, int cgroup)
+{
+	QS_AUTO(destroy_link) struct bpf_link *link = NULL;
+	const char *name = bpf_program__name(prog);
+	char pin_name[64];
+
+	if (cgroup >= 0)
+		link = bpf_program__attach_cgroup(prog, cgroup);
+	else
+		link = bpf_program__attach(prog);
+	if (!link)
+		return qs_fail(errno, "attach %s to %s: %s", name,
+			       cgroup >= 0 ? "the cgroup" : "the kernel",
+			       strerror(errno));
+	snprintf(pin_name, sizeof(pin_name), "link_%s", name + strlen("qs_"));
+	return pin(dir, pin_name, bpf_link__fd(link));
+}
+
+static int attach_manager(const char *dir, int cgroup, __u32 engine)
 {
 	QS_AUTO(close_object) struct bpf_object *obj = NULL;
 	struct bpf_program *prog;
-	char name[64];
 	int err;
 
-	err = load(dir, "manager", qs_object_manager, qs_object_manager_end,
-		   &obj);
+	if (engine == QOS_ENGINE_BANDS)
+		err = load(dir, "manager", qs_object_manager_bands,
+			   qs_object_manager_bands_end, &obj);
+	else
+		err = load(dir, "manager", qs_object_manager,
+			   qs_object_manager_end, &obj);
 	if (err)
 		return err;
 	bpf_object__for_each_program(prog, obj)
 	{
-		QS_AUTO(destroy_link) struct bpf_link *link = NULL;
-
-		link = bpf_program__attach_cgroup(prog, cgroup);
-		if (!link)
-			return qs_fail(errno, "attach %s to the cgroup: %s",
-				       bpf_program__name(prog),
-				       strerror(errno));
-		snprintf(name, sizeof(name), "link_%s",
-			 bpf_program__name(prog) + strlen("qs_"));
-		err = pin(dir, name, bpf_link__fd(link));
+		err = attach_program(dir, prog, cgroup);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int load_classifier(const char *dir)
+/* The bands engine's eye on what leaves. */
+static int attach_departed(const char *dir)
+{
+	QS_AUTO(close_object) struct bpf_object *obj = NULL;
+	int err;
+
+	err = load(dir, "departed", qs_object_departed_bands,
+		   qs_object_departed_bands_end, &obj);
+	if (err)
+		return err;
+	return attach_program(
+		dir, bpf_object__find_program_by_name(obj, "qs_departed"), -1);
+}
+
+/* Pins the classifier of an object as "prog_NAME". */
+static int load_classifier(const char *dir, const char *name, const void *bytes,
+			   const void *end)
 {
 	QS_AUTO(close_object) struct bpf_object *obj = NULL;
 	struct bpf_program *prog;
+	char pin_name[64];
 	int err;
 
-	err = load(dir, "classifier", qs_object_classifier,
-		   qs_object_classifier_end, &obj);
+	err = load(dir, name, bytes, end, &obj);
 	if (err)
 		return err;
+	snprintf(pin_name, sizeof(pin_name), "prog_%s", name);
 	prog = bpf_object__find_program_by_name(obj, "qs_classify");
-	return pin(dir, "prog_classifier", bpf_program__fd(prog));
+	return pin(dir, pin_name, bpf_program__fd(prog));
 }
 
 static void meta_now(struct qs_meta *meta)
@@ -274,7 +306,7 @@ static void meta_now(struct qs_meta *meta)
 	meta->slot_size = sizeof(struct qs_slot);
 }
 
-static int write_meta(const char *dir, int cgroup)
+static int write_meta(const char *dir, int cgroup, __u32 engine)
 {
 	QS_AUTO_FD int fd = pinned(dir, "qs_meta");
 	struct qs_meta meta;
@@ -285,20 +317,24 @@ static int write_meta(const char *dir, int cgroup)
 	if (fstat(cgroup, &st))
 		return qs_fail(errno, "the cgroup: %s", strerror(errno));
 	meta.cgroup_id = st.st_ino;
+	meta.engine = engine;
 	if (fd < 0 || bpf_map_update_elem(fd, &zero, &meta, BPF_ANY))
 		return qs_fail(errno, "qs_meta: %s", strerror(errno));
 	return 0;
 }
 
-static int build(const char *dir, int cgroup)
+static int build(const char *dir, int cgroup, __u32 engine)
 {
 	int err;
 
-	err = attach_manager(dir, cgroup);
+	err = attach_manager(dir, cgroup, engine);
+	if (!err && engine == QOS_ENGINE_BANDS)
+		err = attach_departed(dir);
+	else if (!err)
+		err = load_classifier(dir, "classifier", qs_object_classifier,
+				      qs_object_classifier_end);
 	if (!err)
-		err = load_classifier(dir);
-	if (!err)
-		err = write_meta(dir, cgroup);
+		err = write_meta(dir, cgroup, engine);
 	return err;
 }
 
@@ -330,7 +366,7 @@ static void remove_dir(const char *path)
 	rmdir(path);
 }
 
-int qs_system_create(struct qs_system *sys, int cgroup)
+int qs_system_create(struct qs_system *sys, int cgroup, __u32 engine)
 {
 	char path[PATH_MAX];
 	int err;
@@ -341,7 +377,7 @@ int qs_system_create(struct qs_system *sys, int cgroup)
 	remove_dir(path);
 	if (mkdir(path, 0700))
 		return qs_fail(errno, "mkdir %s: %s", path, strerror(errno));
-	err = build(path, cgroup);
+	err = build(path, cgroup, engine);
 	if (!err && rename(path, sys->dir))
 		err = qs_fail(errno, "rename %s: %s", path, strerror(errno));
 	if (err) {
@@ -410,6 +446,13 @@ static int read_meta(struct qs_system *sys)
 		       sys->dir);
 }
 
+static int damaged(const struct qs_system *sys)
+{
+	return qs_fail(EPROTONOSUPPORT,
+		       "%s is damaged: run \"qsock fini all\" first",
+		       sys->dir);
+}
+
 int qs_system_open(struct qs_system *sys)
 {
 	int err;
@@ -420,14 +463,14 @@ int qs_system_open(struct qs_system *sys)
 	sys->devs = pinned(sys->dir, "qs_devs");
 	sys->names = pinned(sys->dir, "qs_names");
 	sys->ifs = pinned(sys->dir, "qs_ifs");
-	sys->arena = pinned(sys->dir, "qs_arena");
+	if (sys->meta.engine == QOS_ENGINE_BANDS)
+		sys->cores = pinned(sys->dir, "qs_cores");
+	else
+		sys->arena = pinned(sys->dir, "qs_arena");
 	if (sys->devs >= 0 && sys->names >= 0 && sys->ifs >= 0 &&
-	    sys->arena >= 0)
+	    (sys->arena >= 0 || sys->cores >= 0))
 		return 0;
-	return qs_fail(EPROTONOSUPPORT,
-		       "%s is damaged: run \"qsock fini "
-		       "all\" first",
-		       sys->dir);
+	return damaged(sys);
 }
 
 void qs_system_close(struct qs_system *sys)
@@ -436,25 +479,20 @@ void qs_system_close(struct qs_system *sys)
 	qs_close(&sys->names);
 	qs_close(&sys->ifs);
 	qs_close(&sys->arena);
+	qs_close(&sys->cores);
 	qs_close(&sys->lock); /* unlocks */
 }
 
-/* ---- a scheduler's qdisc kind */
+/* ---- a scheduler's qdisc kind, or classifier */
 
-int qs_sched_load(struct qs_system *sys, const struct qs_sched *sched)
+static int load_qdisc(struct qs_system *sys, const struct qs_sched *sched,
+		      const char *name)
 {
 	QS_AUTO(close_object) struct bpf_object *obj = NULL;
 	QS_AUTO(destroy_link) struct bpf_link *link = NULL;
 	struct bpf_map *ops;
-	char name[32];
-	int err, fd;
+	int err;
 
-	snprintf(name, sizeof(name), "qdisc_%s", sched->name);
-	fd = pinned(sys->dir, name);
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
 	err = load(sys->dir, sched->name, sched->object, sched->object_end,
 		   &obj);
 	if (err)
@@ -472,7 +510,28 @@ int qs_sched_load(struct qs_system *sys, const struct qs_sched *sched)
 	return pin(sys->dir, name, bpf_link__fd(link));
 }
 
-static int create_inner(int template, __u32 packets)
+int qs_sched_load(struct qs_system *sys, const struct qs_sched *sched)
+{
+	int bands = sys->meta.engine == QOS_ENGINE_BANDS, fd;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s_%s", bands ? "prog" : "qdisc",
+		 sched->name);
+	fd = pinned(sys->dir, name);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (bands)
+		return load_classifier(sys->dir, sched->name,
+				       sched->bands_object,
+				       sched->bands_object_end);
+	return load_qdisc(sys, sched, name);
+}
+
+/* ---- what each device has a map of, in a map of maps */
+
+static int create_inner(int template, __u32 n)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts);
 	struct bpf_map_info info = { 0 };
@@ -489,37 +548,77 @@ static int create_inner(int template, __u32 packets)
 	opts.btf_key_type_id = info.btf_key_type_id;
 	opts.btf_value_type_id = info.btf_value_type_id;
 	opts.map_flags = info.map_flags;
-	fd = bpf_map_create(info.type, "qs_packets", info.key_size,
-			    info.value_size, packets, &opts);
+	fd = bpf_map_create(info.type, "qs_inner", info.key_size,
+			    info.value_size, n, &opts);
 	return fd < 0 ? -errno : fd;
+}
+
+int qs_inner_create(const struct qs_system *sys, const char *name, __u32 n,
+		    int *inner)
+{
+	QS_AUTO_FD int template = -1;
+	char template_name[64];
+	int fd;
+
+	snprintf(template_name, sizeof(template_name), "%s_template", name);
+	template = pinned(sys->dir, template_name);
+	if (template < 0)
+		return damaged(sys);
+	fd = create_inner(template, n);
+	if (fd < 0)
+		return qs_fail(-fd, "%s: no room for %u: %s", name, n,
+			       strerror(-fd));
+	*inner = fd;
+	return 0;
+}
+
+int qs_inner_put(const struct qs_system *sys, const char *name, __u32 index,
+		 int inner)
+{
+	QS_AUTO_FD int outer = pinned(sys->dir, name);
+
+	if (outer < 0)
+		return damaged(sys);
+	if (bpf_map_update_elem(outer, &index, &inner, BPF_ANY))
+		return qs_fail(errno, "%s: %s", name, strerror(errno));
+	return 0;
+}
+
+int qs_inner_get(const struct qs_system *sys, const char *name, __u32 index,
+		 int *inner)
+{
+	QS_AUTO_FD int outer = pinned(sys->dir, name);
+	__u32 id;
+	int fd;
+
+	if (outer < 0)
+		return damaged(sys);
+	fd = bpf_map_lookup_elem(outer, &index, &id) ?
+		     -1 :
+		     bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return qs_fail(errno, "%s: %s", name, strerror(errno));
+	*inner = fd;
+	return 0;
+}
+
+void qs_inner_delete(const struct qs_system *sys, const char *name, __u32 index)
+{
+	QS_AUTO_FD int outer = pinned(sys->dir, name);
+
+	if (outer >= 0)
+		bpf_map_delete_elem(outer, &index);
 }
 
 int qs_slots_create(struct qs_system *sys, __u32 index, __u32 packets)
 {
-	QS_AUTO_FD int template = pinned(sys->dir, "qs_slots_template");
-	QS_AUTO_FD int slots = pinned(sys->dir, "qs_slots");
 	QS_AUTO_FD int inner = -1;
+	int err;
 
-	if (template <0 || slots < 0)
-		return qs_fail(EPROTONOSUPPORT,
-			       "%s is damaged: run \"qsock "
-			       "fini all\" first",
-			       sys->dir);
-	inner = create_inner(template, packets);
-	if (inner < 0)
-		return qs_fail(-inner, "room for %u packets: %s", packets,
-			       strerror(-inner));
-	if (bpf_map_update_elem(slots, &index, &inner, BPF_ANY))
-		return qs_fail(errno, "qs_slots: %s", strerror(errno));
-	return 0;
-}
-
-void qs_slots_delete(struct qs_system *sys, __u32 index)
-{
-	QS_AUTO_FD int slots = pinned(sys->dir, "qs_slots");
-
-	if (slots >= 0)
-		bpf_map_delete_elem(slots, &index);
+	err = qs_inner_create(sys, "qs_slots", packets, &inner);
+	if (!err)
+		err = qs_inner_put(sys, "qs_slots", index, inner);
+	return err;
 }
 
 /* ---- the classifier on a device */
@@ -531,18 +630,12 @@ static void classifier_name(const struct qs_dev *dev, char *name, size_t size)
 }
 
 /* Before all others, for one of those could end the chain. */
-int qs_classifier_attach(struct qs_system *sys, const struct qs_dev *dev)
+static int attach_tcx(struct qs_system *sys, const struct qs_dev *dev, int prog)
 {
-	QS_AUTO_FD int prog = pinned(sys->dir, "prog_classifier");
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = F_BEFORE);
 	QS_AUTO_FD int link = -1;
 	char name[64];
 
-	if (prog < 0)
-		return qs_fail(EPROTONOSUPPORT,
-			       "%s is damaged: run \"qsock "
-			       "fini all\" first",
-			       sys->dir);
 	link = bpf_link_create(prog, dev->ifindex,
 			       (enum bpf_attach_type)TCX_EGRESS, &opts);
 	if (link < 0)
@@ -552,14 +645,43 @@ int qs_classifier_attach(struct qs_system *sys, const struct qs_dev *dev)
 	return pin(sys->dir, name, link);
 }
 
+/* A filter is only seen from its own network namespace. */
+static int is_here(const struct qs_dev *dev)
+{
+	__u64 netns;
+
+	return !qs_netns_cookie(&netns) && netns == dev->netns;
+}
+
+/* Without tcx (before Linux 6.6), which says EINVAL, it is a filter. */
+int qs_classifier_attach(struct qs_system *sys, const struct qs_dev *dev)
+{
+	QS_AUTO_FD int prog = -1;
+	char name[64];
+	int err;
+
+	snprintf(name, sizeof(name), "prog_%s",
+		 dev->engine == QOS_ENGINE_BANDS ? dev->sched_name :
+						   "classifier");
+	prog = pinned(sys->dir, name);
+	if (prog < 0)
+		return damaged(sys);
+	err = attach_tcx(sys, dev, prog);
+	return err == -EINVAL ? qs_clsact_attach(dev->ifindex, prog) : err;
+}
+
 void qs_classifier_detach(struct qs_system *sys, const struct qs_dev *dev)
 {
 	QS_AUTO_FD int dir = open(sys->dir, O_RDONLY | O_CLOEXEC);
+	QS_AUTO_FD int link = -1;
 	char name[64];
 
 	classifier_name(dev, name, sizeof(name));
-	if (dir >= 0)
+	link = pinned(sys->dir, name);
+	if (link >= 0 && dir >= 0)
 		unpin(dir, sys->dir, name);
+	else if (is_here(dev))
+		qs_clsact_detach(dev->ifindex);
 }
 
 /* The link of a device that has gone is on number 0. */
@@ -572,8 +694,8 @@ int qs_classifier_alive(struct qs_system *sys, const struct qs_dev *dev)
 
 	classifier_name(dev, name, sizeof(name));
 	link = pinned(sys->dir, name);
-	if (link < 0)
-		return 0;
+	if (link < 0) /* what cannot be seen is taken for alive */
+		return !is_here(dev) || qs_clsact_alive(dev->ifindex) > 0;
 	return !bpf_link_get_info_by_fd(link, (struct bpf_link_info *)&info,
 					&len) &&
 	       info.ifindex == dev->ifindex;

@@ -86,10 +86,8 @@ static int read_streams(struct qs_core *core, struct qs_device_view *view)
 	return 0;
 }
 
-static int read_core(__u32 index, struct qs_device_view *view)
+static int view_core(struct qs_core *core, struct qs_device_view *view)
 {
-	struct qs_core *core = qs_arena_core(index);
-
 	if (core->magic != QS_CORE_MAGIC ||
 	    core->n_streams != view->dev.streams)
 		return 0; /* was never set up to the end */
@@ -111,6 +109,30 @@ static int read_core(__u32 index, struct qs_device_view *view)
 	return read_streams(core, view);
 }
 
+static int read_bands(const struct qs_system *sys, __u32 index,
+		      struct qs_device_view *view)
+{
+	struct qs_core *core;
+	int err;
+
+	if (qs_htb_intact(view->dev.ifindex) != 1)
+		view->dev.qdisc = QS_QDISC_NONE;
+	err = qs_bands_read(sys, index, &core);
+	if (err)
+		return err;
+	err = view_core(core, view);
+	free(core);
+	return err;
+}
+
+static int read_core(const struct qs_system *sys, __u32 index,
+		     struct qs_device_view *view)
+{
+	if (view->dev.engine == QOS_ENGINE_BANDS)
+		return read_bands(sys, index, view);
+	return view_core(qs_arena_core(index), view);
+}
+
 static int read_devices(const struct qs_system *sys, const char *name,
 			struct qs_device_view *views, unsigned int *n)
 {
@@ -129,7 +151,7 @@ static int read_devices(const struct qs_system *sys, const char *name,
 		     v->dev.ifindex != ifindex))
 			continue;
 		(*n)++;
-		err = read_core(i, v);
+		err = read_core(sys, i, v);
 	}
 	if (!err && !*n && name)
 		return qs_fail(ENOENT, "dev \"%s\" is not initialised", name);
@@ -152,6 +174,8 @@ static int read_system(struct qs_system *sys, const char *name,
 			      0;
 	if (err)
 		return err;
+	if (sys->meta.engine == QOS_ENGINE_BANDS)
+		return read_devices(sys, name, views, n);
 	err = qs_arena_map(sys->arena, PROT_READ);
 	if (err)
 		return err;

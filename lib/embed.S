@@ -14,8 +14,12 @@ qs_object_\name\()_end:
 .endm
 
 	object manager, QS_MANAGER
+	object manager_bands, QS_MANAGER_BANDS
+	object departed_bands, QS_DEPARTED_BANDS
 	object classifier, QS_CLASSIFIER
 	object dwcs, QS_DWCS
+	object dwcs_bands, QS_DWCS_BANDS
 	object vds, QS_VDS
+	object vds_bands, QS_VDS_BANDS
 
 	.section .note.GNU-stack, "", %progbits

@@ -38,6 +38,7 @@ struct request {
 	int ifindex;
 	int any; /* whatever settings the device has already will do */
 	int qdisc; /* add it */
+	__u32 forced; /* enum qos_engine, NONE: the best one */
 };
 
 /* ---- what is asked for */
@@ -155,9 +156,13 @@ static int read_request(struct request *r, const struct qos_params *params,
 			       params->name);
 	err = read_settings(r, device);
 	r->qdisc = !(flags & QS_INIT_NO_QDISC);
-	if (!err && r->qdisc)
-		err = qs_kernel_check();
-	return err;
+	if (err)
+		return err;
+	err = r->qdisc ? qs_engine_forced() : QOS_ENGINE_KERNEL;
+	if (err < 0)
+		return err;
+	r->forced = err;
+	return 0;
 }
 
 /* ---- keys */
@@ -250,7 +255,8 @@ static void delete_if(struct qs_system *sys, const struct qs_dev *dev)
 
 static int is_ours(const struct qs_qdisc *root)
 {
-	return root->handle == QS_QDISC_HANDLE && qs_sched_find(root->kind);
+	return root->handle == QS_QDISC_HANDLE &&
+	       (qs_sched_find(root->kind) || !strcmp(root->kind, "htb"));
 }
 
 /* An administrator's own qdisc is not touched. */
@@ -264,11 +270,7 @@ static int check_root(const struct request *r, const struct qs_qdisc *root)
 		       r->name, root->kind, r->name);
 }
 
-/*
- * `qdisc` is the qdisc's own to write. Here it is known that there is none: a
- * 1 is left over from one that was deleted while the entry was written.
- */
-static int add_qdisc(struct qs_system *sys, __u32 index, const char *kind)
+static int set_qdisc(struct qs_system *sys, __u32 index, __u32 qdisc)
 {
 	struct qs_dev dev;
 	int err;
@@ -276,10 +278,42 @@ static int add_qdisc(struct qs_system *sys, __u32 index, const char *kind)
 	err = qs_dev_read(sys, index, &dev);
 	if (err)
 		return err;
-	dev.qdisc = 0;
-	err = qs_dev_write(sys, index, &dev);
-	if (!err)
-		err = qs_qdisc_add(dev.ifindex, kind);
+	dev.qdisc = qdisc;
+	return qs_dev_write(sys, index, &dev);
+}
+
+static int add_htb(struct qs_system *sys, const struct request *r, __u32 index)
+{
+	struct qs_htb htb = {
+		.ifindex = r->ifindex,
+		.rate = r->device.rate,
+		.burst = r->device.burst,
+		.overhead = r->device.overhead,
+		.mtu = r->link.mtu,
+		.packets = r->device.packets,
+	};
+	int err;
+
+	err = qs_htb_add(&htb);
+	return err ? err : set_qdisc(sys, index, QS_QDISC_ON);
+}
+
+/*
+ * `qdisc` is the BPF qdisc's own to write. Here it is known that there is none:
+ * a 1 is left over from one that was deleted while the entry was written.
+ */
+static int add_qdisc(struct qs_system *sys, const struct request *r,
+		     __u32 index)
+{
+	int err;
+
+	err = set_qdisc(sys, index, QS_QDISC_NONE);
+	if (err)
+		return err;
+	if (sys->meta.engine == QOS_ENGINE_BANDS)
+		err = add_htb(sys, r, index);
+	else
+		err = qs_qdisc_add(r->ifindex, r->sched->name);
 	return err == -EEXIST ? -EBUSY : err;
 }
 
@@ -329,7 +363,10 @@ static void release_device(struct qs_system *sys, __u32 index, __u64 netns)
 	release_link(&dev, netns);
 	delete_if(sys, &dev);
 	qs_classifier_detach(sys, &dev);
-	qs_slots_delete(sys, index);
+	if (dev.engine == QOS_ENGINE_BANDS)
+		qs_bands_release(sys, index);
+	else
+		qs_inner_delete(sys, "qs_slots", index);
 	none.gen = dev.gen;
 	qs_dev_write(sys, index, &none);
 }
@@ -377,7 +414,8 @@ static __u32 free_index(struct qs_system *sys, __u32 *gen)
 	return 0;
 }
 
-static void describe(const struct request *r, struct qs_dev *dev, __u32 gen)
+static void describe(const struct request *r, struct qs_dev *dev, __u32 gen,
+		     __u32 engine)
 {
 	memset(dev, 0, sizeof(*dev));
 	dev->state = QS_DEV_SETUP;
@@ -396,6 +434,7 @@ static void describe(const struct request *r, struct qs_dev *dev, __u32 gen)
 	dev->guarantee = qs_guarantee(r->device.rate, r->device.guarantee);
 	dev->gso_max_size = r->link.gso_max_size;
 	dev->gso_max_segs = r->link.gso_max_segs;
+	dev->engine = engine;
 }
 
 /*
@@ -418,6 +457,24 @@ static int limit_gso(const struct request *r)
 	return qs_link_set_gso(r->ifindex, size, segs);
 }
 
+/* What the engine keeps of it, and its programs. */
+static int setup_engine(struct qs_system *sys, const struct request *r,
+			__u32 index, const struct qs_dev *dev)
+{
+	int err;
+
+	if (dev->engine == QOS_ENGINE_BANDS)
+		err = qs_bands_setup(sys, index, r->sched, dev, r->link.mtu);
+	else
+		err = qs_core_setup(sys->arena, index, r->sched, dev,
+				    r->link.mtu);
+	if (!err && r->qdisc)
+		err = qs_sched_load(sys, r->sched);
+	if (!err && r->qdisc && dev->engine == QOS_ENGINE_KERNEL)
+		err = qs_slots_create(sys, index, dev->packets);
+	return err;
+}
+
 static int setup_device(struct qs_system *sys, const struct request *r,
 			__u32 index, const struct qs_dev *dev)
 {
@@ -425,12 +482,7 @@ static int setup_device(struct qs_system *sys, const struct request *r,
 
 	err = qs_dev_write(sys, index, dev);
 	if (!err)
-		err = qs_core_setup(sys->arena, index, r->sched, dev,
-				    r->link.mtu);
-	if (!err && r->qdisc)
-		err = qs_sched_load(sys, r->sched);
-	if (!err && r->qdisc)
-		err = qs_slots_create(sys, index, dev->packets);
+		err = setup_engine(sys, r, index, dev);
 	if (!err)
 		err = add_if(sys, index, dev);
 	if (!err)
@@ -438,7 +490,7 @@ static int setup_device(struct qs_system *sys, const struct request *r,
 	if (!err)
 		err = qs_classifier_attach(sys, dev);
 	if (!err && r->qdisc)
-		err = add_qdisc(sys, index, r->sched->name);
+		err = add_qdisc(sys, r, index);
 	if (!err)
 		err = add_names(sys, index, dev);
 	if (!err)
@@ -504,29 +556,42 @@ static int init_again(struct qs_system *sys, const struct request *r,
 		err = rename_device(sys, r, index, &dev);
 	if (!err)
 		err = qs_qdisc_get(r->ifindex, &root);
-	if (err || is_ours(&root) || !r->qdisc)
+	if (err || !r->qdisc)
 		return err;
-	return add_qdisc(sys, index, r->sched->name);
+	if (is_ours(&root)) {
+		if (dev.engine != QOS_ENGINE_BANDS ||
+		    qs_htb_intact(r->ifindex) == 1)
+			return 0;
+		err = qs_qdisc_del(r->ifindex); /* somebody has changed it */
+	}
+	return err ? err : add_qdisc(sys, r, index);
 }
 
 /* ---- init */
 
 /* An empty name is the root, or whatever the first device's init named. */
-static int open_system(struct qs_system *sys, const char *cgroup)
+static int open_system(struct qs_system *sys, const struct request *r)
 {
+	const char *cgroup = r->device.cgroup;
 	QS_AUTO_FD int fd = qs_cgroup_open(cgroup);
+	int err, engine;
 	struct stat st;
-	int err;
 
 	if (fd < 0)
 		return fd;
 	err = qs_system_lock(sys, LOCK_EX, 1);
 	if (!err)
 		err = qs_system_open(sys);
-	if (err == -ENOENT)
-		return qs_system_create(sys, fd);
-	if (err || !*cgroup)
+	if (err && err != -ENOENT)
 		return err;
+	engine = r->qdisc ? qs_engine_choose(r->forced, sys) :
+			    QOS_ENGINE_KERNEL;
+	if (engine < 0)
+		return engine;
+	if (err)
+		return qs_system_create(sys, fd, engine);
+	if (!*cgroup)
+		return 0;
 	if (!fstat(fd, &st) && st.st_ino == sys->meta.cgroup_id)
 		return 0;
 	return qs_fail(EBUSY,
@@ -545,7 +610,7 @@ static int init_new(struct qs_system *sys, const struct request *r)
 	if (!index)
 		return qs_fail(ENOSPC, "%u devices are managed already",
 			       QS_MAX_DEVICES);
-	describe(r, &dev, gen);
+	describe(r, &dev, gen, sys->meta.engine);
 	err = setup_device(sys, r, index, &dev);
 	if (err)
 		release_device(sys, index, r->netns);
@@ -580,7 +645,7 @@ int qs_device_init(const struct qos_params *params,
 
 	err = read_request(&r, params, device, flags);
 	if (!err)
-		err = open_system(&sys, r.device.cgroup);
+		err = open_system(&sys, &r);
 	if (err)
 		return err;
 	err = init_locked(&sys, &r);

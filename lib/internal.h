@@ -75,8 +75,9 @@ struct qs_sched {
 	/* Checks the attributes and packs them; NULL is the defaults. */
 	int (*pack)(const void *attributes, struct qs_attach *opt);
 	const struct qs_core_ops *ops;
-	/* The qdisc's BPF object. */
+	/* The BPF objects: the qdisc, and the bands engine's classifier. */
 	const void *object, *object_end;
+	const void *bands_object, *bands_object_end;
 };
 
 extern const struct qs_sched dwcs_sched, vds_sched;
@@ -175,14 +176,20 @@ int qs_clsact_alive(int ifindex);
 
 struct qs_system {
 	int lock; /* bpffs' root; flock()ed as long as it is open */
-	int devs, names, ifs, arena; /* maps */
+	int devs, names, ifs; /* maps */
+	int arena, cores; /* of the kernel's and of the bands engine */
 	struct qs_meta meta;
 	char bpffs[PATH_MAX];
 	char dir[PATH_MAX]; /* the pins */
 };
 
 #define QS_SYSTEM_NONE \
-	{ .lock = -1, .devs = -1, .names = -1, .ifs = -1, .arena = -1 }
+	{ .lock = -1,                                                     \
+	  .devs = -1,                                                     \
+	  .names = -1,                                                    \
+	  .ifs = -1,                                                      \
+	  .arena = -1,                                                    \
+	  .cores = -1 }
 
 /*
  * Waits for others who initialise; `how` is LOCK_EX or LOCK_SH. -ENOENT: the
@@ -192,19 +199,43 @@ int qs_system_lock(struct qs_system *sys, int how, int mount_it);
 
 /* -ENOENT: nothing is pinned. -EPROTONOSUPPORT: another version's. */
 int qs_system_open(struct qs_system *sys);
-int qs_system_create(struct qs_system *sys, int cgroup);
+int qs_system_create(struct qs_system *sys, int cgroup, __u32 engine);
 void qs_system_remove(struct qs_system *sys);
 void qs_system_close(struct qs_system *sys);
 
 /* Does this kernel have BPF qdiscs? */
 int qs_kernel_check(void);
 
-/* Registers the scheduler's qdisc kind unless that was done before. */
+/* ---- engine.c */
+
+/* What QSOCKETS_ENGINE says: enum qos_engine, NONE without it, or -Exxx. */
+int qs_engine_forced(void);
+
+/* The engine that is to serve devices, or -Exxx. */
+int qs_engine_choose(__u32 forced, const struct qs_system *sys);
+
+const char *qs_engine_name(__u32 engine);
+
+/* ---- bpf.c again */
+
+/*
+ * Registers the scheduler's qdisc kind, or loads its classifier, unless that was
+ * done before.
+ */
 int qs_sched_load(struct qs_system *sys, const struct qs_sched *sched);
+
+/* A device's own map in the map of maps `name`, made by "NAME_template". */
+int qs_inner_create(const struct qs_system *sys, const char *name, __u32 n,
+		    int *inner);
+int qs_inner_put(const struct qs_system *sys, const char *name, __u32 index,
+		 int inner);
+int qs_inner_get(const struct qs_system *sys, const char *name, __u32 index,
+		 int *inner);
+void qs_inner_delete(const struct qs_system *sys, const char *name,
+		     __u32 index);
 
 /* The room for a device's packets in the qdiscs' map. */
 int qs_slots_create(struct qs_system *sys, __u32 index, __u32 packets);
-void qs_slots_delete(struct qs_system *sys, __u32 index);
 
 int qs_classifier_attach(struct qs_system *sys, const struct qs_dev *dev);
 void qs_classifier_detach(struct qs_system *sys, const struct qs_dev *dev);
@@ -240,6 +271,17 @@ void qs_core_prepare(struct qs_core *core, const struct qs_sched *sched,
 /* The same of device `index`. */
 int qs_core_setup(int arena, __u32 index, const struct qs_sched *sched,
 		  const struct qs_dev *dev, __u32 mtu);
+
+/* ---- bands.c: a core in the bands engine's maps */
+
+int qs_bands_setup(struct qs_system *sys, __u32 index,
+		   const struct qs_sched *sched, const struct qs_dev *dev,
+		   __u32 mtu);
+void qs_bands_release(struct qs_system *sys, __u32 index);
+
+/* A copy of device `index`'s core, which the caller frees. */
+int qs_bands_read(const struct qs_system *sys, __u32 index,
+		  struct qs_core **core);
 
 /* ---- devices.c */
 

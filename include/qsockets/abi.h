@@ -13,7 +13,7 @@
 #include <qsockets/info.h>
 
 #define QS_ABI_MAGIC 0x51534f43u /* "QSOC" */
-#define QS_ABI_VERSION 2u
+#define QS_ABI_VERSION 3u
 
 #define QS_SOL_QSOCKETS 0x5153
 #define QS_NAME_LEN 16
@@ -162,6 +162,8 @@ struct qs_meta {
 	__u32 core_size; /* sizeof(struct qs_core) */
 	__u32 slot_size; /* sizeof(struct qs_slot) */
 	__u64 cgroup_id; /* the manager serves sockets of this cgroup */
+	__u32 engine; /* enum qos_engine: kernel or bands, of all devices */
+	__u32 zero;
 };
 
 enum qs_dev_state {
@@ -181,7 +183,8 @@ enum qs_dev_qdisc {
  * owns the arena from i << QS_WINDOW_SHIFT.
  *
  * Written by qsockinit/qsockfini, one at a time (they hold a file lock), but
- * for: `qdisc`, by the qdisc's init (from NONE, atomically) and destroy. What
+ * for: `qdisc`, by the qdisc's init (from NONE, atomically) and destroy; with
+ * the bands engine it is ON from when HTB was added. What
  * the core counts of reservations is under `lock`. The manager, the classifier
  * and the qdisc read without the lock: they look at `state` and `gen` first,
  * and what follows them does not change while these stay.
@@ -201,6 +204,8 @@ struct qs_dev {
 	__u32 burst, overhead; /* as asked for */
 	__u32 gso_max_size, gso_max_segs; /* the device's own, given back */
 	__u64 guarantee; /* bit/s of the rate that can be reserved */
+	__u32 engine; /* enum qos_engine */
+	__u32 zero;
 };
 
 /* Keys of "qs_names" and "qs_ifs"; the values are __u32 indices of qs_devs. */

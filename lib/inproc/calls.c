@@ -26,18 +26,13 @@
 
 int qs_inproc_wanted(const struct qos_params *params)
 {
-	const char *engine = secure_getenv("QSOCKETS_ENGINE");
+	int forced = qs_engine_forced();
 
-	if (!engine || !*engine)
+	if (forced < 0)
+		return forced;
+	if (forced == QOS_ENGINE_NONE)
 		return !strcmp(params->dev, QS_INPROC_DEV);
-	if (!strcmp(engine, "inproc"))
-		return 1;
-	if (!strcmp(engine, "kernel"))
-		return 0;
-	return qs_fail(EOPNOTSUPP,
-		       "QSOCKETS_ENGINE is \"%s\": there are \"kernel\" and "
-		       "\"inproc\"",
-		       engine);
+	return forced == QOS_ENGINE_INPROC;
 }
 
 int qs_inproc_has(int fd)

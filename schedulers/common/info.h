@@ -9,11 +9,17 @@
 #include "admit.h"
 #include "quantile.h"
 
+/* What schedules the device's packets now. */
+QS_INLINE __u32 qs_engine(const struct qs_dev *dev)
+{
+	return dev->qdisc == QS_QDISC_ON ? dev->engine : QOS_ENGINE_NONE;
+}
+
 QS_INLINE void qs_info_device(struct qos_info *o, const struct qs_dev *dev,
 			      qs_core_t *c)
 {
-	o->exact = dev->qdisc == QS_QDISC_ON;
-	o->engine = o->exact ? QOS_ENGINE_KERNEL : QOS_ENGINE_NONE;
+	o->engine = qs_engine(dev);
+	o->exact = o->engine == QOS_ENGINE_KERNEL;
 	if (qs_promise_void(dev->sched, c))
 		o->state |= QOS_STATE_NO_PROMISE;
 	__builtin_memcpy(o->dev, dev->name, sizeof(o->dev));

@@ -8,6 +8,7 @@
 #include "schedulers/common/ops.h"
 
 extern const char qs_object_dwcs[], qs_object_dwcs_end[];
+extern const char qs_object_dwcs_bands[], qs_object_dwcs_bands_end[];
 
 static int dwcs_fail(enum dwcs_fault fault, const struct qs_attr *a)
 {
@@ -61,4 +62,6 @@ const struct qs_sched dwcs_sched = {
 	.ops = &core_ops,
 	.object = qs_object_dwcs,
 	.object_end = qs_object_dwcs_end,
+	.bands_object = qs_object_dwcs_bands,
+	.bands_object_end = qs_object_dwcs_bands_end,
 };

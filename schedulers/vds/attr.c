@@ -5,6 +5,7 @@
 #include "schedulers/common/ops.h"
 
 extern const char qs_object_vds[], qs_object_vds_end[];
+extern const char qs_object_vds_bands[], qs_object_vds_bands_end[];
 
 const struct qs_sched vds_sched = {
 	.name = "vds",
@@ -13,4 +14,6 @@ const struct qs_sched vds_sched = {
 	.ops = &core_ops,
 	.object = qs_object_vds,
 	.object_end = qs_object_vds_end,
+	.bands_object = qs_object_vds_bands,
+	.bands_object_end = qs_object_vds_bands_end,
 };

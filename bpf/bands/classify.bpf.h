@@ -13,7 +13,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The lowest of the streams' bands: behind nothing that is bulk. */
-#define CONTROL_BAND (QS_BANDS - 2)
+#define CONTROL_BAND (QS_HTB_BANDS - 2)
 
 /* ---- counts */
 
@@ -26,7 +26,7 @@ static __always_inline void count_in(struct qs_bands *b, struct qs_banded *t,
 	if (v->first)
 		__sync_fetch_and_add(&t->s.units, 1);
 	__sync_fetch_and_add(&b->packets, 1);
-	__sync_fetch_and_add(&b->bytes[v->band % QS_BANDS], (__s64)p->len);
+	__sync_fetch_and_add(&b->bytes[v->band % QS_HTB_BANDS], (__s64)p->len);
 }
 
 /* For who has asked. */

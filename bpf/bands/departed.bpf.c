@@ -17,7 +17,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline void count_out(struct qs_bands *b, __u32 band, __u32 len)
 {
 	__sync_fetch_and_add(&b->packets, -1);
-	__sync_fetch_and_add(&b->bytes[band % QS_BANDS], -(__s64)len);
+	__sync_fetch_and_add(&b->bytes[band % QS_HTB_BANDS], -(__s64)len);
 }
 
 /* After the queues were found empty it may be counted out without being in. */
@@ -72,7 +72,7 @@ static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
 	bpf_core_read(&len, sizeof(len), &at->pkt_len);
 	b->core.sent_packets++;
 	b->core.sent_bytes += len;
-	if (band < QS_BANDS)
+	if (band < QS_HTB_BANDS)
 		bpf_core_read(&cb, sizeof(cb), &at->data);
 	if ((cb.magic_flags & QS_CB_MAGIC_MASK) != QS_CB_MAGIC) {
 		b->core.be_sent_packets++;
@@ -93,7 +93,7 @@ static __always_inline void emptied(struct qs_bands *b)
 	if (!b->packets)
 		return;
 	b->packets = 0;
-	for (k = 0; k < QS_BANDS; k++)
+	for (k = 0; k < QS_HTB_BANDS; k++)
 		b->bytes[k] = 0;
 	b->epoch++;
 }

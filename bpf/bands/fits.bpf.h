@@ -22,7 +22,7 @@ QS_FN int qs_fits(struct qs_core *c, __u32 i, __u64 bytes, __u64 deadline,
 	if (s->now.ipg && QS_READ(s->period_next) > from)
 		from = s->period_next;
 	bytes += QS_FLOW_QUANTUM + 2ull * c->overhead;
-	for (k = 0; k < QS_BANDS - 1; k++) {
+	for (k = 0; k < QS_HTB_BANDS - 1; k++) {
 		queued = QS_READ(b->bytes[k]);
 		if (queued > 0)
 			bytes += queued;

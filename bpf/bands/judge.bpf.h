@@ -14,7 +14,7 @@
 #ifndef QS_BANDS_JUDGE_BPF_H
 #define QS_BANDS_JUDGE_BPF_H
 
-#define STREAM_BANDS (QS_BANDS - 1)
+#define STREAM_BANDS (QS_HTB_BANDS - 1)
 
 struct verdict {
 	__u32 fate; /* QOS_FATE_DROPPED_*, 0: it goes */

@@ -27,14 +27,14 @@ struct qs_bands {
 	 * `epoch` on, so that the streams' own numbers are not believed. What came
 	 * at that moment counts as nothing, and less than nothing is nothing.
 	 */
-	__s64 bytes[QS_BANDS];
+	__s64 bytes[QS_HTB_BANDS];
 	__s32 packets;
 	__u32 epoch;
 	/*
 	 * The least rank that each band takes, highest band first: classifier,
 	 * under no lock. Who loses a race puts one packet a band beside its own.
 	 */
-	__u64 bound[QS_BANDS - 1];
+	__u64 bound[QS_HTB_BANDS - 1];
 };
 
 /* An entry of the device's map in "qs_streams". */

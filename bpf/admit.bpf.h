@@ -29,12 +29,16 @@ static __always_inline int admit(struct qs_dev *dev, qs_core_t *c,
 	__u64 need = 0, others;
 	int admitted;
 
-	if (!bytes && !s->unit_bytes)
+	switch (qs_admit_check(dev->rate, s, bytes, a)) {
+	case QS_ADMIT_NOTHING:
 		return 0;
-	if (bytes && !dev->rate)
+	case QS_ADMIT_NO_RATE:
 		return -QS_ENODATA;
-	if (bytes && !a->ipg)
+	case QS_ADMIT_NO_PERIOD:
 		return -QS_EDOM;
+	case QS_ADMIT_OK:
+		break;
+	}
 	if (bytes)
 		need = qs_need(bytes, a);
 	bpf_spin_lock(&dev->lock);

@@ -6,25 +6,8 @@
 #ifndef QS_WATCH_BPF_H
 #define QS_WATCH_BPF_H
 
-static __always_inline int watch_check(const struct qs_dev *dev,
-				       const struct qos_watch *w)
-{
-	const __u32 known = QOS_WATCH_CONGESTION | QOS_WATCH_VIOLATION |
-			    QOS_WATCH_RATE;
+#include "schedulers/common/watch.h"
 
-	if (w->events & ~known || w->zero)
-		return -QS_EINVAL;
-	if ((w->events & QOS_WATCH_CONGESTION) && w->low >= w->high)
-		return -QS_EINVAL;
-	if ((w->events & QOS_WATCH_RATE) && !dev->rate)
-		return -QS_EOPNOTSUPP;
-	return 0;
-}
-
-/*
- * `ring` comes last: who sees it sees the rest. A second call changes the rest
- * while the qdisc looks; at worst one event is told by a mix of the two.
- */
 static __noinline int watch(struct qs_sock *ss, const struct qos_watch *w)
 {
 	struct qs_dev *dev = attached_dev(ss);
@@ -35,9 +18,9 @@ static __noinline int watch(struct qs_sock *ss, const struct qos_watch *w)
 
 	if (!dev)
 		return -QS_ENODEV;
-	err = watch_check(dev, w);
+	err = qs_watch_check(dev->rate, w);
 	if (err)
-		return err;
+		return err == QS_WATCH_NO_RATE ? -QS_EOPNOTSUPP : -QS_EINVAL;
 	s = attached_stream(ss);
 	c = qs_window(ss->dev);
 	i = s->ring ? s->ring - 1 : QS_NIL;
@@ -45,11 +28,7 @@ static __noinline int watch(struct qs_sock *ss, const struct qos_watch *w)
 		i = qs_ring_alloc(c);
 	if (i == QS_NIL)
 		return -QS_ENOSPC;
-	s->watch_events = w->events;
-	s->watch_high = w->high;
-	s->watch_low = w->low;
-	s->watch_rate = w->rate;
-	__sync_lock_test_and_set(&s->ring, i + 1);
+	qs_watch_set(s, w, i);
 	return 0;
 }
 

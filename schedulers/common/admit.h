@@ -48,6 +48,25 @@ QS_INLINE __u32 qs_guarantee_permille(__u64 rate, __u64 guarantee)
 
 /* ---- the account of a device */
 
+/* What a reservation comes to before there is anything to reckon. */
+enum qs_admit_fault {
+	QS_ADMIT_OK = 0,
+	QS_ADMIT_NOTHING, /* there is none, nor was there */
+	QS_ADMIT_NO_RATE, /* the device has none */
+	QS_ADMIT_NO_PERIOD, /* the stream has none: so it has no rate */
+};
+
+QS_INLINE enum qs_admit_fault qs_admit_check(__u64 rate, const qs_stream_t *s,
+					     __u32 bytes,
+					     const struct qs_attr *a)
+{
+	if (!bytes)
+		return s->unit_bytes ? QS_ADMIT_OK : QS_ADMIT_NOTHING;
+	if (!rate)
+		return QS_ADMIT_NO_RATE;
+	return a->ipg ? QS_ADMIT_OK : QS_ADMIT_NO_PERIOD;
+}
+
 /* Adds a stream's part, or takes it away: modulo 2^64 it comes out even. */
 QS_INLINE void qs_account(qs_core_t *c, __u64 need, __u64 period, __u64 sign)
 {

@@ -29,17 +29,15 @@ static void quote(char room[IF_NAMESIZE + 8], const char *name)
 }
 
 /* To the last bit: what differs by one shall not look the same. */
-static int refused_fail(int fd, const char *dev)
+static int refused_fail(const char *dev, const struct qs_admission *a)
 {
-	struct qs_admission a = { 0 };
-	socklen_t len = sizeof(a);
 	const char *unit = "Mbit/s";
 	double scale = 1e6;
 
-	if (getsockopt(fd, SOL_QSOCKETS, QS_ADMISSION, &a, &len))
+	if (!a)
 		return qs_fail(EAGAIN, "%s has not so much left to reserve",
 			       dev);
-	if (a.allowed < 1000000) {
+	if (a->allowed < 1000000) {
 		unit = "kbit/s";
 		scale = 1e3;
 	}
@@ -49,21 +47,19 @@ static int refused_fail(int fd, const char *dev)
 		"asked for (%.12g in use): declare smaller units, let more of "
 		"them be lost or raise ipg, or try again when others have "
 		"given back",
-		dev, (double)(a.allowed - a.used) / scale,
-		(double)a.allowed / scale, unit, (double)a.asked / scale, unit,
-		(double)a.used / scale);
+		dev, (double)(a->allowed - a->used) / scale,
+		(double)a->allowed / scale, unit, (double)a->asked / scale,
+		unit, (double)a->used / scale);
 }
 
-int qs_admission_fail(int fd, int err, const char *dev)
+int qs_admission_say(int fd, int err, const char *dev,
+		     const struct qs_admission *a)
 {
-	char name[IF_NAMESIZE], quoted[IF_NAMESIZE + 8];
+	char quoted[IF_NAMESIZE + 8];
 
-	if (err != EAGAIN && err != EDOM && err != ENODATA)
-		return 0;
-	attached_name(fd, name);
-	quote(quoted, *name ? name : dev);
+	quote(quoted, dev);
 	if (err == EAGAIN)
-		return refused_fail(fd, quoted);
+		return refused_fail(quoted, a);
 	if (err == EDOM)
 		return qs_fail(EINVAL,
 			       "ipg is 0: without a period there is no rate to "
@@ -77,6 +73,20 @@ int qs_admission_fail(int fd, int err, const char *dev)
 		       quoted, fd);
 }
 
+int qs_admission_fail(int fd, int err, const char *dev)
+{
+	struct qs_admission a = { 0 };
+	socklen_t len = sizeof(a);
+	char name[IF_NAMESIZE];
+	int known;
+
+	if (err != EAGAIN && err != EDOM && err != ENODATA)
+		return 0;
+	attached_name(fd, name);
+	known = !getsockopt(fd, SOL_QSOCKETS, QS_ADMISSION, &a, &len);
+	return qs_admission_say(fd, err, *name ? name : dev, known ? &a : NULL);
+}
+
 /* ---- the calls */
 
 static int reserve_fail(int fd, int err)
@@ -87,7 +97,7 @@ static int reserve_fail(int fd, int err)
 		ret = qs_admission_fail(fd, err, "");
 	if (ret)
 		return ret;
-	if (err == ENOPROTOOPT && !(qs_inproc_on() && qs_inproc_has(fd)))
+	if (err == ENOPROTOOPT)
 		return qs_fail(EOPNOTSUPP,
 			       "QSockets are not set up for this process: run "
 			       "\"qsock init\" first");
@@ -109,22 +119,29 @@ static int reserve(int fd, size_t bytes)
 
 	if (err)
 		return err;
-	if (setsockopt(fd, SOL_QSOCKETS, QS_RESERVE, &option, sizeof(option)))
-		return reserve_fail(fd, errno);
-	return 0;
+	err = qs_inproc_on() ? qs_inproc_reserve(fd, bytes) : 1;
+	if (err <= 0)
+		return err;
+	err = qs_inproc_declare(fd, bytes);
+	if (!setsockopt(fd, SOL_QSOCKETS, QS_RESERVE, &option, sizeof(option)))
+		return 0;
+	return err > 0 ? reserve_fail(fd, errno) : err;
 }
 
 /* 1, 0, or why it cannot be said. */
 static int fits(int fd, size_t bytes, uint64_t deadline)
 {
 	struct qs_fits option = { .bytes = bytes, .deadline = deadline };
-	int err = check_bytes(bytes);
+	int err = check_bytes(bytes), ret;
 
 	if (err)
 		return err;
 	if (!bytes)
 		return qs_fail(EINVAL,
 			       "bytes is 0: a unit has a byte at least");
+	err = qs_inproc_on() ? qs_inproc_fits(fd, bytes, deadline, &ret) : 1;
+	if (err <= 0)
+		return err ? err : ret;
 	if (!setsockopt(fd, SOL_QSOCKETS, QS_FITS, &option, sizeof(option)))
 		return 1;
 	return errno == EAGAIN ? 0 : qs_attached_fail(fd, errno);

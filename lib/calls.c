@@ -81,11 +81,6 @@ int qs_attached_fail(int fd, int err)
 
 	if (ret)
 		return ret;
-	if (qs_inproc_on() && qs_inproc_has(fd))
-		return qs_fail(EOPNOTSUPP,
-			       "fd %d is attached to the in-process engine, "
-			       "which has no such call",
-			       fd);
 	switch (err) {
 	case ENOPROTOOPT: /* nobody answers, so nothing is attached */
 	case EOPNOTSUPP:

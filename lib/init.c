@@ -694,6 +694,9 @@ static int fini(const char *name)
 	if (!*name || strnlen(name, IFNAMSIZ) == IFNAMSIZ)
 		return qs_fail(EINVAL, "dev is empty or longer than a device's "
 				       "name");
+	err = qs_inproc_serves(name);
+	if (err)
+		return err < 0 ? err : qs_inproc_fini();
 	err = qs_privilege_check();
 	return err ? err : fini_device(name);
 }

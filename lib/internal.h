@@ -40,6 +40,17 @@ int qs_return(int ret);
 /* Was it for what is to be reserved, on `dev` or what fd is attached to? 0: no. */
 int qs_admission_fail(int fd, int err, const char *dev);
 
+/* Why: EAGAIN, with what is known of it, EDOM or ENODATA, as abi.h has them. */
+int qs_admission_say(int fd, int err, const char *dev,
+		     const struct qs_admission *a);
+
+/* ---- watch.c */
+
+int qs_watch_fail(int fd, int err, const struct qos_watch *w);
+
+/* Nobody watches fd. */
+int qs_watch_none(int fd);
+
 /* ---- sched.c */
 
 /* A scheduler's core, by functions; schedulers/common/ops.h makes it. */
@@ -63,6 +74,12 @@ struct qs_core_ops {
 		       __u64 now);
 	/* QS_DEQ_*. */
 	__u64 (*dequeue)(struct qs_core *core, __u64 now);
+	/*
+	 * Both at once, of a packet that has nothing to wait for: QS_DEQ_SEND
+	 * or QS_DEQ_DROP, with its slot. 0: it has, and nothing was changed.
+	 */
+	__u64 (*pass)(struct qs_core *core, const struct qs_packet *p,
+		      __u64 now);
 	/* The stream does not compete, until it is resumed. */
 	void (*hold)(struct qs_core *core, __u32 stream);
 	void (*resume)(struct qs_core *core, __u32 stream, __u64 now);
@@ -354,12 +371,16 @@ static inline int qs_inproc_on(void)
 		__atomic_load_n(&qs_inproc_used, __ATOMIC_RELAXED), 0);
 }
 
-/* Does params, or the environment, ask for it? 1, 0, or -Exxx. */
+/* Do params, or a device's name, or the environment, ask for it? 1, 0, or -Exxx. */
 int qs_inproc_wanted(const struct qos_params *params);
+int qs_inproc_serves(const char *dev);
 
 /* `device` may be NULL: all defaults. */
 int qs_inproc_init(const struct qos_params *params,
 		   const struct qos_device *device);
+
+/* Gives the process's device back. */
+int qs_inproc_fini(void);
 
 /* Is the socket attached here? */
 int qs_inproc_has(int fd);
@@ -372,9 +393,22 @@ int qs_inproc_detach(int fd);
 int qs_inproc_change(int fd, const struct qos_params *params);
 int qs_inproc_info(int fd, struct qos_info *to);
 int qs_inproc_close(int fd);
+int qs_inproc_reserve(int fd, __u32 bytes);
+int qs_inproc_fits(int fd, __u64 bytes, __u64 deadline, int *fits);
+int qs_inproc_watch(int fd, const struct qos_watch *w, int *watch);
+int qs_inproc_fates(int fd, struct qos_fate *to, unsigned int n, int *got);
 
-/* Queues a message with these 64 bits; *len is its length. */
-int qs_inproc_send(int fd, const struct msghdr *msg, int flags, __u64 bits,
-		   ssize_t *len);
+/* Keeps what a socket that is not attached declares; 1: nobody asks us then. */
+int qs_inproc_declare(int fd, __u32 bytes);
+
+/* A message with its 64 bits, and its length when it was taken. */
+struct qs_outgoing {
+	const struct msghdr *msg;
+	__u64 bits;
+	ssize_t len;
+};
+
+/* Takes n messages, or as many as can be: how many, or -Exxx; 0: not ours. */
+int qs_inproc_send(int fd, struct qs_outgoing *o, unsigned int n, int flags);
 
 #endif

@@ -138,19 +138,16 @@ static __attribute__((noinline, cold)) int inproc_sent(
 	int fd, const struct msghdr *msg, int flags,
 	const struct packet_flags *pf, ssize_t *n)
 {
-	__u64 bits;
-	int err;
+	struct qs_outgoing o = { .msg = msg };
+	int done;
 
 	if (!msg)
 		return 0;
-	err = bits_of(pf, &bits);
-	if (!err)
-		err = qs_inproc_send(fd, msg, flags, bits, n);
-	if (err > 0)
-		return 0;
-	if (err)
-		*n = qs_return(err);
-	return 1;
+	done = bits_of(pf, &o.bits);
+	if (!done)
+		done = qs_inproc_send(fd, &o, 1, flags);
+	*n = done < 0 ? qs_return(done) : o.len;
+	return done != 0;
 }
 
 static __attribute__((noinline, cold)) int inproc_sent_to(
@@ -388,6 +385,24 @@ static int send_chunk(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 	return done;
 }
 
+/* On a socket that is attached in this process; 0: it is not. */
+static __attribute__((noinline, cold)) int inproc_sent_many(
+	int fd, struct qmmsghdr *msgs, unsigned int n, int flags)
+{
+	struct qs_outgoing o[CHUNK];
+	unsigned int k;
+	int i, done;
+
+	for (k = 0; k < n && k < CHUNK && flags_known(&msgs[k].flags); k++) {
+		o[k].msg = &msgs[k].msg_hdr;
+		o[k].bits = tx_bits(&msgs[k].flags);
+	}
+	done = qs_inproc_send(fd, o, k, flags);
+	for (i = 0; i < done; i++)
+		msgs[i].msg_len = o[i].len;
+	return done;
+}
+
 static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 		     struct progress *p)
 {
@@ -400,10 +415,9 @@ static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 			       "qsendmmsg() takes no QSOCK_MESSAGE",
 			       msgs->flags.drop_flag & ~QS_TX_DROP_FLAG);
 	if (qs_inproc_on()) {
-		ret = qs_inproc_send(fd, &msgs->msg_hdr, flags,
-				     tx_bits(&msgs->flags), &len);
-		if (ret <= 0)
-			return ret ? ret : one_sent(msgs, len, p);
+		ret = inproc_sent_many(fd, msgs, n, flags);
+		if (ret)
+			return ret;
 	}
 	if (!goes_alone(msgs, p))
 		return send_chunk(fd, msgs, n, flags, p);

@@ -41,7 +41,7 @@ static void stamps_alone(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags));
 }
 
-static int watch_fail(int fd, int err, const struct qos_watch *w)
+int qs_watch_fail(int fd, int err, const struct qos_watch *w)
 {
 	switch (err) {
 	case EINVAL:
@@ -69,8 +69,11 @@ static int begin(int fd, const struct qos_watch *w)
 
 	if (!w)
 		w = &nothing;
+	err = qs_inproc_on() ? qs_inproc_watch(fd, w, &epoll) : 1;
+	if (err <= 0)
+		return err ? err : epoll;
 	if (setsockopt(fd, SOL_QSOCKETS, QS_WATCH, w, sizeof(*w)))
-		return watch_fail(fd, errno, w);
+		return qs_watch_fail(fd, errno, w);
 	if (is_tcp(fd))
 		stamps_alone(fd);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -112,6 +115,14 @@ static void watch_clear(int fd, int epoll)
 		drop_stamps(fd);
 }
 
+int qs_watch_none(int fd)
+{
+	return qs_fail(ENOTCONN,
+		       "fd %d is not watched: use qwatch() "
+		       "on an attached socket first",
+		       fd);
+}
+
 static int take(int fd, struct qos_fate *to, unsigned int n)
 {
 	socklen_t len;
@@ -126,10 +137,7 @@ static int take(int fd, struct qos_fate *to, unsigned int n)
 	if (errno == EFAULT)
 		return qs_fail(EFAULT, "fates cannot be written to");
 	if (errno == ENOTCONN)
-		return qs_fail(ENOTCONN,
-			       "fd %d is not watched: use qwatch() "
-			       "on an attached socket first",
-			       fd);
+		return qs_watch_none(fd);
 	return qs_attached_fail(fd, errno);
 }
 
@@ -144,12 +152,15 @@ static void watch_again(int fd, int epoll)
 
 static int read_fates(int fd, int epoll, struct qos_fate *to, unsigned int n)
 {
-	int got;
+	int got, err;
 
 	if (!to)
 		return qs_fail(EFAULT, "fates is NULL");
 	if (!n)
 		return qs_fail(EINVAL, "n is 0");
+	err = qs_inproc_on() ? qs_inproc_fates(fd, to, n, &got) : 1;
+	if (err <= 0)
+		return err ? err : got;
 	watch_clear(fd, epoll);
 	got = take(fd, to, n);
 	if (got == (int)n)

@@ -21,46 +21,78 @@
 
 #define MTU 1500 /* of which a burst has one; Ethernet's */
 #define QUEUE_MESSAGES 1024u /* of one socket */
+/* Of each Mbit/s of an interface's speed, bit/s: the rest is for preambles and
+ * gaps, which no length has, so that the queue is here and not in the device. */
+#define LINK_SHARE 950000
 
 /* ---- is it this engine? */
 
-int qs_inproc_wanted(const struct qos_params *params)
+int qs_inproc_serves(const char *dev)
 {
 	int forced = qs_engine_forced();
 
 	if (forced < 0)
 		return forced;
 	if (forced == QOS_ENGINE_NONE)
-		return !strcmp(params->dev, QS_INPROC_DEV);
+		return !strcmp(dev, QS_INPROC_DEV);
 	return forced == QOS_ENGINE_INPROC;
+}
+
+int qs_inproc_wanted(const struct qos_params *params)
+{
+	return qs_inproc_serves(params->dev);
 }
 
 int qs_inproc_has(int fd)
 {
+	const struct inproc_sock *sock;
 	int has;
 
 	inproc_lock();
-	has = inproc_find(fd) != NULL;
+	sock = inproc_find(fd);
+	has = sock && !sock->gone;
 	inproc_unlock();
 	return has;
 }
 
 /* ---- the device */
 
-static void describe(struct qs_dev *dev, const struct qs_sched *sched,
-		     const struct qos_device *d)
+/* What an interface says of its speed, less what its headers take; 0: nothing. */
+static __u64 link_rate(const char *name)
 {
+	char path[sizeof("/sys/class/net//speed") + IF_NAMESIZE];
+	long long mbits = 0;
+	FILE *f;
+
+	if (!*name || strchr(name, '/') || !strcmp(name, QS_INPROC_DEV))
+		return 0;
+	snprintf(path, sizeof(path), "/sys/class/net/%.*s/speed", IF_NAMESIZE,
+		 name);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%lld", &mbits) != 1)
+		mbits = 0;
+	fclose(f);
+	return mbits > 0 ? mbits * LINK_SHARE : 0;
+}
+
+static void describe(struct qs_dev *dev, const struct qs_sched *sched,
+		     const struct qos_device *d, const char *interface)
+{
+	__u64 rate = d->rate ? d->rate : link_rate(interface);
+
 	memset(dev, 0, sizeof(*dev));
 	dev->state = QS_DEV_READY;
 	dev->sched = sched->id;
 	strcpy(dev->name, QS_INPROC_DEV);
 	snprintf(dev->sched_name, sizeof(dev->sched_name), "%s", sched->name);
-	dev->rate = d->rate;
+	dev->rate = rate;
 	dev->packets = d->packets;
 	dev->streams = d->streams;
 	dev->burst = d->burst;
 	dev->overhead = d->overhead;
-	dev->guarantee = qs_guarantee(d->rate, d->guarantee);
+	dev->guarantee = qs_guarantee(rate, d->guarantee);
 }
 
 static int make_device(const struct qs_sched *sched, const struct qs_dev *dev)
@@ -87,6 +119,7 @@ static int make_device(const struct qs_sched *sched, const struct qs_dev *dev)
 	inproc.message = message;
 	inproc.sched = sched;
 	inproc.dev = *dev;
+	inproc.over = 0;
 	return 0;
 }
 
@@ -101,7 +134,7 @@ static int init_device(const struct qs_sched *sched, const struct qs_dev *dev,
 {
 	int err = 0;
 
-	if (!inproc.core || inproc.sched != sched ||
+	if (!inproc.core || inproc.over || inproc.sched != sched ||
 	    (!any && memcmp(&inproc.dev, dev, sizeof(*dev)))) {
 		if (!is_free())
 			return qs_fail(EBUSY,
@@ -119,7 +152,7 @@ static int init_device(const struct qs_sched *sched, const struct qs_dev *dev,
 /* One that nobody initialised is made as it is needed. */
 static int need_device(const struct qs_sched *sched, const struct qs_dev *dev)
 {
-	if (inproc.core && inproc.sched == sched)
+	if (inproc.core && !inproc.over && inproc.sched == sched)
 		return 0;
 	if (!inproc.initialised && is_free())
 		return make_device(sched, dev);
@@ -144,28 +177,82 @@ int qs_inproc_init(const struct qos_params *params,
 	err = qs_settings_complete(&d);
 	if (err)
 		return err;
-	describe(&dev, sched, &d);
+	describe(&dev, sched, &d, params->dev);
 	inproc_lock();
 	err = init_device(sched, &dev, any);
 	inproc_unlock();
 	return err;
 }
 
+/* ---- and back */
+
+/* Those that are attached are told so until they are detached. */
+static void leave_socks(void)
+{
+	struct inproc_sock *sock;
+	int fd;
+
+	for (fd = 0; fd < inproc.fds; fd++) {
+		sock = inproc.table[fd];
+		if (!sock || sock->gone)
+			continue;
+		inproc_give_back(sock);
+		sock->gone = 1;
+	}
+}
+
+static void wait_empty(void)
+{
+	__u64 until = inproc_now() + INPROC_DETACH_NS;
+	int err = 0;
+
+	while (inproc.messages && !err)
+		err = inproc_wait_left(until);
+}
+
+int qs_inproc_fini(void)
+{
+	inproc_lock();
+	if (!inproc.core || inproc.over) {
+		inproc_unlock();
+		return qs_fail(ENOENT,
+			       "dev \"" QS_INPROC_DEV "\" is not initialised");
+	}
+	leave_socks();
+	inproc.initialised = 0;
+	inproc.over = 1;
+	wait_empty();
+	if (inproc.messages) {
+		inproc_drop_all();
+		wait_empty();
+	}
+	inproc_unlock();
+	return 0;
+}
+
 /* ---- attach */
 
-static void write_attr(struct qs_stream *s, const struct qs_attach *opt)
+/* With what it has declared. */
+static int set_attr(struct inproc_sock *sock, const struct qs_attach *opt)
 {
+	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
 	struct qs_attr a;
+	int err;
 
 	dwcs_attr_unpack(opt, &a);
+	err = inproc_admit(sock, sock->unit_bytes, &a);
+	if (err)
+		return err;
 	s->attr_seq += 2;
 	s->attr = a;
+	return 0;
 }
 
 static int give_stream(struct inproc_sock *sock, const struct qs_attach *opt)
 {
 	__u32 i = qs_stream_alloc(inproc.core);
 	struct qs_stream *s;
+	int err;
 
 	if (i == QS_NIL && inproc_sweep())
 		i = qs_stream_alloc(inproc.core);
@@ -175,10 +262,14 @@ static int give_stream(struct inproc_sock *sock, const struct qs_attach *opt)
 			       "use: close a socket, or init with more",
 			       inproc.dev.streams);
 	s = qs_stream(inproc.core, i);
-	write_attr(s, opt);
+	sock->stream = i;
+	err = set_attr(sock, opt);
+	if (err) {
+		qs_stream_free(inproc.core, i);
+		return err;
+	}
 	s->pid = getpid();
 	s->uid = getuid();
-	sock->stream = i;
 	sock->gen = QS_LIFE_GEN(s->life) + 1;
 	s->life = QS_LIFE(sock->gen, 1);
 	return 0;
@@ -186,18 +277,22 @@ static int give_stream(struct inproc_sock *sock, const struct qs_attach *opt)
 
 static int attach(int fd, const struct qs_attach *opt)
 {
-	struct inproc_sock *sock;
+	struct inproc_sock *old = inproc_find(fd), *sock;
 	int err;
 
-	if (inproc_find(fd))
+	if (old && !old->gone)
 		return qs_fail(EALREADY, "fd %d is attached already", fd);
 	err = inproc_start();
 	if (!err)
 		err = inproc_sock_new(fd, &sock);
 	if (err)
 		return err;
+	sock->unit_bytes = old ? old->unit_bytes : inproc_declared(fd);
 	err = give_stream(sock, opt);
 	if (!err) {
+		if (old)
+			inproc_forget(old);
+		inproc_undeclare(fd);
 		sock->attached = 1;
 		sock->rate_at = inproc_now();
 		inproc.table[fd] = sock;
@@ -232,7 +327,7 @@ int qs_inproc_attach(int fd, const struct qs_sched *sched,
 		err = qs_settings_complete(&d);
 	if (err)
 		return err;
-	describe(&dev, sched, &d);
+	describe(&dev, sched, &d, opt->dev);
 	inproc_lock();
 	err = need_device(sched, &dev);
 	if (!err)
@@ -300,12 +395,13 @@ int qs_inproc_close(int fd)
 
 /* ---- change */
 
-static int change(const struct inproc_sock *sock,
-		  const struct qos_params *params)
+static int change(struct inproc_sock *sock, const struct qos_params *params)
 {
 	struct qs_attach opt = { 0 };
 	int err;
 
+	if (sock->gone)
+		return qs_attached_fail(sock->fd, ENODEV);
 	if (*params->name && strcmp(params->name, inproc.sched->name))
 		return qs_fail(EINVAL,
 			       "fd %d is attached to \"%s\", not \"%s\": leave "
@@ -319,13 +415,13 @@ static int change(const struct inproc_sock *sock,
 			       sock->fd, params->dev);
 	err = inproc.sched->pack(params->attributes, &opt);
 	if (!err)
-		write_attr(qs_stream(inproc.core, sock->stream), &opt);
+		err = set_attr(sock, &opt);
 	return err;
 }
 
 int qs_inproc_change(int fd, const struct qos_params *params)
 {
-	const struct inproc_sock *sock;
+	struct inproc_sock *sock;
 	int err = 1;
 
 	inproc_lock();
@@ -343,8 +439,7 @@ static void fill_rate(struct inproc_sock *sock, struct qos_info *o)
 	__u64 now = inproc_now(), took = now - sock->rate_at;
 
 	if (took >= QS_RATE_NS) {
-		sock->rate = (o->sent_bytes - sock->rate_bytes) * 8 * 1000000 /
-			     (took / 1000);
+		sock->rate = qs_rate(o->sent_bytes - sock->rate_bytes, took);
 		sock->rate_bytes = o->sent_bytes;
 		sock->rate_at = now;
 	}
@@ -385,10 +480,14 @@ static void fill_info(struct inproc_sock *sock, struct qos_info *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->size = sizeof(*o);
-	qs_info_fill(o, &inproc.dev, inproc.core,
-		     qs_stream(inproc.core, sock->stream), sock->gen);
-	o->engine = QOS_ENGINE_INPROC;
-	fill_rate(sock, o);
+	if (sock->gone) {
+		o->state = QOS_STATE_ATTACHED | QOS_STATE_DEVICE_GONE;
+	} else {
+		qs_info_fill(o, &inproc.dev, inproc.core,
+			     qs_stream(inproc.core, sock->stream), sock->gen);
+		o->engine = QOS_ENGINE_INPROC;
+		fill_rate(sock, o);
+	}
 	fill_stack(sock, o);
 }
 

@@ -3,18 +3,23 @@
  * The in-process engine: the scheduler above the protocol stack. Calls queue
  * messages in a core of this process, and one thread sends them in its order.
  *
+ * A message that nothing is before goes straight to the stack, by the thread
+ * that brought it.
+ *
  * One lock, inproc.lock, for everything: it is the core's root lock and its
- * manager's. Functions here are called with it held unless said otherwise; the
- * thread lets it go while it is in sendmsg() or waits, and a call while it
- * copies a message or waits for room. Nobody else is in sendmsg() on a socket's
- * behalf, so who has the lock may look at the queue of a socket being sent on,
- * but leaves the first pending message to the thread.
+ * manager's. Functions here are called with it held unless said otherwise; who
+ * sends lets it go meanwhile, and a call while it copies a message or waits for
+ * room. Only one thread sends on a socket at a time: a call while `direct` is
+ * set, whose stream is held so long, else the engine's. So who has the lock may
+ * look at the queue of a socket being sent on, but leaves the first pending
+ * message to the thread.
  */
 #ifndef QS_LIB_INPROC_H
 #define QS_LIB_INPROC_H
 
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -41,7 +46,8 @@ struct inproc_message {
 	size_t control; /* bytes */
 	socklen_t name; /* bytes */
 	int flags;
-	int retried;
+	int unsent; /* the stack had no room */
+	int error; /* of it, or of one that was sent along with it */
 	_Alignas(struct cmsghdr) char room[];
 };
 
@@ -59,9 +65,14 @@ struct inproc_sock {
 	ino_t ino;
 	int family;
 	int bytes; /* a byte stream, such as TCP */
+	__u32 header; /* of its own, that of UDP, bytes */
 	int lowat; /* TCP_NOTSENT_LOWAT was set by us */
 	int attached; /* in the table */
+	int gone; /* attached, but the device was given back */
 	int users; /* calls and the thread, between two times with the lock */
+	int direct; /* a call is sending on it: its stream is held */
+	/* bytes that a datagram socket takes for sure, as it was writable */
+	ssize_t credit;
 	int dup; /* keeps it open while it has messages; else -1 */
 	int blocked; /* takes nothing now: its stream is held */
 	int dead; /* its messages are not sent any more */
@@ -73,6 +84,9 @@ struct inproc_sock {
 		*last; /* the stack did not take them yet */
 	__u64 rate_at, rate_bytes,
 		rate; /* when it was found last, for qinfo() */
+	__u32 unit_bytes; /* declared by qreserve() */
+	int watch; /* readable when there are fates; else -1 */
+	int told; /* it is */
 };
 
 struct inproc {
@@ -85,6 +99,7 @@ struct inproc {
 	struct inproc_message **message; /* by slot */
 	struct qs_dev dev;
 	int initialised; /* by qsockinit(), and not by an attachment */
+	int over; /* by qsockfini(): it is made anew before it is used */
 	/* sockets */
 	struct inproc_sock **table; /* by fd */
 	int fds; /* its size */
@@ -94,6 +109,7 @@ struct inproc {
 	__u32 blocked; /* sockets */
 	/* the thread */
 	int running;
+	int drop; /* it shall drop all that is queued */
 	int sleeping; /* wake it by `event` */
 	__u64 until; /* when it would by itself */
 	int event, epoll;
@@ -122,10 +138,22 @@ int inproc_wait_left(__u64 until);
 
 /* The socket's, or NULL: it is not attached, or another one by now. */
 struct inproc_sock *inproc_find(int fd);
+
+/* By its number alone. */
+static inline struct inproc_sock *inproc_look(int fd)
+{
+	return fd >= 0 && fd < inproc.fds ? inproc.table[fd] : NULL;
+}
+
+/* Is this one it? */
+int inproc_same(const struct inproc_sock *sock, int fd);
 int inproc_sock_new(int fd, struct inproc_sock **made);
 struct qs_stream *inproc_stream(const struct inproc_sock *sock);
 
-/* Takes the stream from the socket; what is queued leaves as scheduled. */
+/* Gives its stream back; what is queued leaves as scheduled. */
+void inproc_give_back(struct inproc_sock *sock);
+
+/* The same, and it is not attached any more. */
 void inproc_forget(struct inproc_sock *sock);
 
 /* Forgets those that were closed behind our back; returns how many. */
@@ -141,6 +169,12 @@ void inproc_drop_fd(struct inproc_sock *sock);
 /* Without the lock, too. */
 int inproc_writable(int fd);
 
+/* Finds how much the socket takes, by a descriptor of it; 0: nothing. */
+int inproc_credit(struct inproc_sock *sock, int fd);
+
+/* What a message takes of that. */
+size_t inproc_cost(size_t len);
+
 /* The socket takes nothing now; its stream is held until it does. */
 void inproc_block(struct inproc_sock *sock);
 void inproc_unblock(struct inproc_sock *sock);
@@ -148,7 +182,51 @@ void inproc_unblock(struct inproc_sock *sock);
 /* Its stream may have come back into a heap. */
 void inproc_hold(const struct inproc_sock *sock);
 
+/* ---- stack.c */
+
+struct inproc_sent {
+	unsigned int done; /* sent, or lost; there is no room for what is left */
+	unsigned int lost;
+	int error; /* the last one */
+};
+
+/*
+ * Sends n messages on a datagram socket, without the lock, and without waiting.
+ * An error that the socket has may be of a message before, and is told once: so
+ * each is tried again.
+ */
+void inproc_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
+		 struct inproc_sent *sent);
+
+/* ---- direct.c */
+
+/*
+ * Sends what nothing is before: returns how many messages are done with, or
+ * -Exxx of the first. `sock` has the caller as a user. 0: the first is to be
+ * queued, or, if the socket is not attached any more, not ours.
+ */
+int inproc_direct(struct inproc_sock *sock, struct qs_outgoing *o,
+		  unsigned int n, int flags);
+
 /* ---- queue.c */
+
+/* How each message is sent: the memory is ours, so no zero-copy. */
+#define INPROC_FLAGS(flags) \
+	(((flags) & ~MSG_ZEROCOPY) | MSG_DONTWAIT | MSG_NOSIGNAL)
+
+/* Its length, or -Exxx: it can never be sent. */
+ssize_t inproc_length(const struct inproc_sock *sock, const struct msghdr *msg);
+
+/* A copy, or NULL: *err says why. Without the lock, too. */
+struct inproc_message *inproc_copy(const struct msghdr *msg, size_t len,
+				   int flags, int *err);
+
+/* What the core is told of it. */
+void inproc_describe(const struct inproc_sock *sock, struct qs_packet *p,
+		     size_t len, __u64 bits, __u64 now);
+
+/* The socket has another message. */
+void inproc_message_add(struct inproc_sock *sock, struct inproc_message *m);
 
 /* Of a message that is in the core, or was. */
 void inproc_message_free(struct inproc_message *m);
@@ -161,11 +239,34 @@ void inproc_settle(void);
 
 /* ---- thread.c */
 
+/* The socket has no room for a message that the core let go. */
+void inproc_pend(struct inproc_sock *sock, struct inproc_message *m);
+
 /* Starts the thread unless there is one. */
 int inproc_start(void);
 
 /* There may be something to do before the thread would look. */
 void inproc_wake(void);
+
+/* Has the thread drop all that is queued. */
+void inproc_drop_all(void);
+
+/* In a child: what the parent's thread was sending. */
+void inproc_thread_forget(void);
+
+/* ---- watch.c */
+
+/* There may be fates or events for who asked for them. */
+void inproc_tell(struct inproc_sock *sock);
+void inproc_watch_end(struct inproc_sock *sock);
+
+/* ---- admit.c */
+
+/* As schedulers/common/admit.h; what was declared before counts when it attaches. */
+int inproc_admit(struct inproc_sock *sock, __u32 bytes,
+		 const struct qs_attr *attr);
+__u32 inproc_declared(int fd);
+void inproc_undeclare(int fd);
 
 /* ---- process.c */
 

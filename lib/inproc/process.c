@@ -90,6 +90,7 @@ static void forget_messages(void)
 			sock->first = m->next;
 			free(m);
 		}
+	inproc_thread_forget();
 	for (i = 0; inproc.core && i < inproc.core->n_slots; i++)
 		free(inproc_take(i));
 }
@@ -104,7 +105,10 @@ static void reset_socks(void)
 		qs_close(&sock->dup);
 		sock->dup = -1;
 		sock->blocked = 0;
+		sock->direct = 0;
 		sock->users = 0;
+		qs_close(&sock->watch); /* the parent's wakes are not ours */
+		sock->watch = -1;
 		sock->messages = 0;
 		sock->queued = 0;
 		inproc_sock_put(sock);

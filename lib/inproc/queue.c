@@ -15,8 +15,8 @@
 #define LINK_HEADER 14u
 #define IPV4_HEADER 20u
 #define IPV6_HEADER 40u
-#define UDP_HEADER 8u
 #define TCP_HEADER 32u /* with time stamps */
+#define DATAGRAM_MAX 65535u /* what IPv4 has a length for; IPv6: its payload */
 
 /* ---- copies */
 
@@ -54,38 +54,58 @@ static void fill(struct inproc_message *m, const struct msghdr *msg)
 			    msg->msg_iov[k].iov_len);
 }
 
-/*
- * Without the lock. The memory is ours, so no zero-copy, and no waiting. NULL:
- * *err says why.
- */
-static struct inproc_message *copy(const struct msghdr *msg, int flags,
-				   int *err)
+static size_t control_length(const struct msghdr *msg)
 {
-	size_t control = msg->msg_control ? msg->msg_controllen : 0;
-	socklen_t name = msg->msg_name ? msg->msg_namelen : 0;
-	ssize_t len = total_length(msg);
-	struct inproc_message *m = NULL;
+	return msg->msg_control ? msg->msg_controllen : 0;
+}
 
-	if (len < 0)
-		*err = qs_fail(EMSGSIZE, "the message has more than %u bytes",
-			       INPROC_MESSAGE_MAX);
-	else if (name > sizeof(struct sockaddr_storage) || control > INT_MAX)
-		*err = qs_fail(EINVAL,
+static socklen_t name_length(const struct msghdr *msg)
+{
+	return msg->msg_name ? msg->msg_namelen : 0;
+}
+
+/* The longest message, bytes. */
+static size_t longest(const struct inproc_sock *sock)
+{
+	if (sock->bytes)
+		return INPROC_MESSAGE_MAX;
+	if (sock->family == AF_INET && sock->header)
+		return DATAGRAM_MAX - IPV4_HEADER - sock->header;
+	return DATAGRAM_MAX - sock->header;
+}
+
+ssize_t inproc_length(const struct inproc_sock *sock, const struct msghdr *msg)
+{
+	ssize_t len = total_length(msg);
+
+	if (len < 0 || (size_t)len > longest(sock))
+		return qs_fail(EMSGSIZE, "the message has more than %zu bytes",
+			       longest(sock));
+	if (name_length(msg) > sizeof(struct sockaddr_storage) ||
+	    control_length(msg) > INT_MAX)
+		return qs_fail(EINVAL,
 			       "msg_namelen is %u, or msg_controllen %zu, too "
 			       "long",
-			       name, control);
-	else
-		m = malloc(sizeof(*m) + control + name + len);
+			       name_length(msg), control_length(msg));
+	return len;
+}
+
+struct inproc_message *inproc_copy(const struct msghdr *msg, size_t len,
+				   int flags, int *err)
+{
+	size_t control = control_length(msg);
+	socklen_t name = name_length(msg);
+	struct inproc_message *m = malloc(sizeof(*m) + control + name + len);
+
 	if (!m) {
-		if (!*err)
-			*err = qs_fail(ENOMEM, "no memory for %zd bytes", len);
+		*err = qs_fail(ENOMEM, "no memory for %zu bytes", len);
 		return NULL;
 	}
 	memset(m, 0, sizeof(*m));
 	m->len = len;
 	m->control = control;
 	m->name = name;
-	m->flags = (flags & ~MSG_ZEROCOPY) | MSG_DONTWAIT | MSG_NOSIGNAL;
+	m->flags = INPROC_FLAGS(flags);
 	fill(m, msg);
 	return m;
 }
@@ -104,6 +124,7 @@ void inproc_message_free(struct inproc_message *m)
 	inproc.messages--;
 	if (inproc.waiting)
 		pthread_cond_broadcast(&inproc.left);
+	inproc_tell(sock);
 	free(m);
 	if (!sock->messages)
 		inproc_drop_fd(sock);
@@ -143,9 +164,19 @@ static __u32 wire_length(const struct inproc_sock *sock, size_t len)
 		packets = len ? (len + room - 1) / room : 1;
 		return len + packets * (LINK_HEADER + ip + TCP_HEADER);
 	}
-	len += UDP_HEADER;
-	packets = (len + room - 1) / room;
+	len += sock->header;
+	packets = len ? (len + room - 1) / room : 1;
 	return len + packets * (LINK_HEADER + ip);
+}
+
+void inproc_describe(const struct inproc_sock *sock, struct qs_packet *p,
+		     size_t len, __u64 bits, __u64 now)
+{
+	memset(p, 0, sizeof(*p));
+	p->stream = sock->stream;
+	p->gen = sock->gen;
+	p->len = wire_length(sock, len);
+	qs_tx_unpack(p, bits, now);
 }
 
 /* What the core gave up in an enqueue. */
@@ -192,6 +223,7 @@ static int frame_too_long(const struct inproc_sock *sock,
 		return 0;
 	ops->refuse(inproc.core, p, now);
 	drop_doomed(now);
+	inproc_tell((struct inproc_sock *)sock);
 	inproc_wake();
 	return qs_fail(ENOBUFS, "the frame alone fills the queue");
 }
@@ -239,10 +271,20 @@ static int take_error(struct inproc_sock *sock)
 
 static int usable(struct inproc_sock *sock)
 {
+	if (sock->gone)
+		return 1;
 	if (!sock->attached)
 		return qs_fail(EBADF, "fd %d was closed or detached meanwhile",
 			       sock->fd);
 	return take_error(sock);
+}
+
+void inproc_message_add(struct inproc_sock *sock, struct inproc_message *m)
+{
+	m->sock = sock;
+	sock->messages++;
+	sock->queued += size_of(m);
+	inproc.messages++;
 }
 
 static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
@@ -250,10 +292,7 @@ static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
 {
 	int slot;
 
-	m->sock = sock;
-	sock->messages++;
-	sock->queued += size_of(m);
-	inproc.messages++;
+	inproc_message_add(sock, m);
 	slot = inproc.sched->ops->enqueue(inproc.core, p, now);
 	if (slot < 0) /* with its frame, of which a part is lost */
 		inproc_message_free(m);
@@ -264,16 +303,15 @@ static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
 	inproc_wake();
 }
 
-/* The message is the core's, or else still the caller's. */
+/* The message is the core's, or else still the caller's. 1: it goes plain. */
 static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
 		 __u64 bits)
 {
-	struct qs_packet p = { .stream = sock->stream, .gen = sock->gen };
 	__u64 now = inproc_now(), until = 0;
 	int err = usable(sock);
+	struct qs_packet p;
 
-	p.len = wire_length(sock, m->len);
-	qs_tx_unpack(&p, bits, now);
+	inproc_describe(sock, &p, m->len, bits, now);
 	while (!err && !make_room(sock, size_of(m), &p, now)) {
 		err = frame_too_long(sock, &p, now);
 		if (!err)
@@ -291,43 +329,56 @@ static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
 	return err;
 }
 
-/* Comes without the lock, and goes with it. */
-static int copy_and_queue(struct inproc_sock *sock, const struct msghdr *msg,
-			  int flags, __u64 bits, ssize_t *len)
+/* Comes and goes with the lock, but copies without. */
+static int copy_and_queue(struct inproc_sock *sock, struct qs_outgoing *o,
+			  int flags)
 {
 	struct inproc_message *m;
 	int err = 0;
-	ssize_t n;
 
-	m = copy(msg, flags, &err);
+	o->len = inproc_length(sock, o->msg);
+	if (o->len < 0)
+		return (int)o->len;
+	inproc_unlock();
+	m = inproc_copy(o->msg, o->len, flags, &err);
 	inproc_lock();
 	if (!m)
 		return err;
-	n = (ssize_t)m->len;
-	err = queue(sock, m, flags, bits);
+	err = queue(sock, m, flags, o->bits);
 	if (err)
 		free(m);
-	else
-		*len = n;
 	return err;
 }
 
-int qs_inproc_send(int fd, const struct msghdr *msg, int flags, __u64 bits,
-		   ssize_t *len)
+/* The socket's number may have been given to another one meanwhile. */
+static int queue_all(struct inproc_sock *sock, struct qs_outgoing *o,
+		     unsigned int n, int flags)
+{
+	unsigned int k;
+	int err = 0;
+
+	if (inproc_find(sock->fd) != sock)
+		return 0;
+	for (k = 0; k < n && !err; k++)
+		err = copy_and_queue(sock, &o[k], flags);
+	return err < 0 && k == 1 ? err : (int)k - !!err;
+}
+
+int qs_inproc_send(int fd, struct qs_outgoing *o, unsigned int n, int flags)
 {
 	struct inproc_sock *sock;
-	int err;
+	int done = 0;
 
 	inproc_lock();
-	sock = inproc_find(fd);
-	if (sock)
+	sock = inproc_look(fd);
+	if (sock && !sock->gone) {
 		sock->users++;
+		done = inproc_direct(sock, o, n, flags);
+		if (!done)
+			done = queue_all(sock, o, n, flags);
+		sock->users--;
+		inproc_sock_put(sock);
+	}
 	inproc_unlock();
-	if (!sock)
-		return 1;
-	err = copy_and_queue(sock, msg, flags, bits, len);
-	sock->users--;
-	inproc_sock_put(sock);
-	inproc_unlock();
-	return err;
+	return done;
 }

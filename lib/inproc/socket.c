@@ -21,10 +21,14 @@
 #define FIRST_DUP 3 /* those below are looked for by their numbers */
 /* What TCP may have unsent: what is with it cannot be dropped any more, bytes. */
 #define NOTSENT_LOWAT 16384
+#define UDP_HEADER 8
+/* Memory that the stack takes for a packet, at most: so much, and twice as much
+ * as it has bytes. */
+#define PACKET_COST 1024
 
 /* ---- who is it */
 
-static int same_socket(const struct inproc_sock *sock, int fd)
+int inproc_same(const struct inproc_sock *sock, int fd)
 {
 	struct stat st;
 
@@ -34,12 +38,9 @@ static int same_socket(const struct inproc_sock *sock, int fd)
 
 struct inproc_sock *inproc_find(int fd)
 {
-	struct inproc_sock *sock;
+	struct inproc_sock *sock = inproc_look(fd);
 
-	if (fd < 0 || fd >= inproc.fds)
-		return NULL;
-	sock = inproc.table[fd];
-	if (sock && !same_socket(sock, fd)) {
+	if (sock && !inproc_same(sock, fd)) {
 		inproc_forget(sock);
 		return NULL;
 	}
@@ -53,7 +54,7 @@ int inproc_sweep(void)
 
 	for (fd = 0; fd < inproc.fds; fd++) {
 		sock = inproc.table[fd];
-		if (!sock || same_socket(sock, fd))
+		if (!sock || inproc_same(sock, fd))
 			continue;
 		inproc_forget(sock);
 		n++;
@@ -80,7 +81,7 @@ static void reset_lowat(const struct inproc_sock *sock)
 {
 	int none = 0;
 
-	if (sock->lowat && same_socket(sock, sock->fd))
+	if (sock->lowat && inproc_same(sock, sock->fd))
 		setsockopt(sock->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &none,
 			   sizeof(none));
 }
@@ -121,7 +122,9 @@ static int describe(struct inproc_sock *sock, int fd)
 	sock->dev = st.st_dev;
 	sock->ino = st.st_ino;
 	sock->bytes = type == SOCK_STREAM;
+	sock->header = type == SOCK_DGRAM ? UDP_HEADER : 0;
 	sock->dup = -1;
+	sock->watch = -1;
 	return 0;
 }
 
@@ -169,18 +172,27 @@ struct qs_stream *inproc_stream(const struct inproc_sock *sock)
 	return QS_LIFE_GEN(s->life) == sock->gen ? s : NULL;
 }
 
-void inproc_forget(struct inproc_sock *sock)
+/* What is queued leaves as scheduled. */
+void inproc_give_back(struct inproc_sock *sock)
 {
 	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
 
-	inproc.table[sock->fd] = NULL;
-	sock->attached = 0;
-	reset_lowat(sock);
+	inproc_watch_end(sock);
+	inproc_admit(sock, 0, &s->attr);
 	qs_stream_closed(inproc.core, sock->stream);
 	if (QS_LIFE_REFS(--s->life) == 0)
 		qs_stream_free(inproc.core, sock->stream);
 	else
 		inproc_wake(); /* a frame of it may end now */
+}
+
+void inproc_forget(struct inproc_sock *sock)
+{
+	inproc.table[sock->fd] = NULL;
+	sock->attached = 0;
+	reset_lowat(sock);
+	if (!sock->gone)
+		inproc_give_back(sock);
 	inproc_sock_put(sock);
 }
 
@@ -193,6 +205,32 @@ int inproc_writable(int fd)
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
 }
 
+size_t inproc_cost(size_t len)
+{
+	return PACKET_COST + 2 * len;
+}
+
+/* A writable datagram socket has half of its buffer free. */
+int inproc_credit(struct inproc_sock *sock, int fd)
+{
+	socklen_t len = sizeof(int);
+	int size = 0;
+
+	sock->credit = 0;
+	if (inproc_writable(fd) &&
+	    !getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len))
+		sock->credit = size / 2;
+	return sock->credit > 0;
+}
+
+/* Does the socket take another message, as far as is known? */
+static int takes(struct inproc_sock *sock)
+{
+	if (sock->bytes)
+		return inproc_writable(sock->dup);
+	return sock->credit > 0 || inproc_credit(sock, sock->dup);
+}
+
 int inproc_hold_fd(struct inproc_sock *sock)
 {
 	if (sock->dup >= 0)
@@ -200,11 +238,11 @@ int inproc_hold_fd(struct inproc_sock *sock)
 	sock->dup = fcntl(sock->fd, F_DUPFD_CLOEXEC, FIRST_DUP);
 	if (sock->dup < 0)
 		return qs_fail(errno, "fd %d: %s", sock->fd, strerror(errno));
-	if (!same_socket(sock, sock->dup)) {
+	if (!inproc_same(sock, sock->dup)) {
 		inproc_drop_fd(sock);
 		return qs_fail(EBADF, "fd %d is another socket now", sock->fd);
 	}
-	if (!inproc_writable(sock->dup))
+	if (!takes(sock))
 		inproc_block(sock);
 	return 0;
 }
@@ -221,7 +259,7 @@ void inproc_drop_fd(struct inproc_sock *sock)
 
 void inproc_hold(const struct inproc_sock *sock)
 {
-	if (sock->blocked && inproc_stream(sock))
+	if ((sock->blocked || sock->direct) && inproc_stream(sock))
 		inproc.sched->ops->hold(inproc.core, sock->stream);
 }
 
@@ -247,7 +285,7 @@ void inproc_unblock(struct inproc_sock *sock)
 	sock->blocked = 0;
 	inproc.blocked--;
 	epoll_ctl(inproc.epoll, EPOLL_CTL_DEL, sock->dup, NULL);
-	if (inproc_stream(sock))
+	if (!sock->direct && inproc_stream(sock))
 		inproc.sched->ops->resume(inproc.core, sock->stream,
 					  inproc_now());
 }

@@ -2,9 +2,9 @@
 /*
  * The thread that sends. It does what the core says at the core's time, and
  * sleeps in one poll for the next such time, for new messages, and for room in
- * the sockets that had none. A socket is asked whether it has room after each
- * message: so the next one stays in the core, where it can still be dropped,
- * until it can go.
+ * the sockets that had none. A socket is asked whether it has room before it may
+ * have none left: so the next message stays in the core, where it can still be
+ * dropped, until it can go.
  */
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +18,18 @@
 #include "inproc.h"
 
 #define EVENTS 64 /* that are taken at once */
+#define BATCH 32 /* messages that are taken from the core at once */
+
+/* What the thread is sending: of datagram sockets, in the core's order. */
+static struct {
+	struct inproc_message *message[BATCH];
+	struct mmsghdr hdr[BATCH];
+	struct iovec iov[BATCH];
+	unsigned int n;
+	/* what takes nothing more for sure, or is a byte stream: nothing of it
+	 * is taken from the core before it is looked at */
+	struct inproc_sock *spent;
+} batch;
 
 /* ---- to the stack */
 
@@ -37,29 +49,100 @@ static void prepare(struct msghdr *msg, struct iovec *iov,
 	msg->msg_namelen = m->name;
 }
 
-/* sendmsg(), without the lock: the message stays the socket's first one. */
+/* How many, from the k-th on, go on the same socket in the same way? */
+static unsigned int run_length(unsigned int k)
+{
+	const struct inproc_message *m = batch.message[k];
+	unsigned int n = 1;
+
+	while (k + n < batch.n && batch.message[k + n]->sock == m->sock &&
+	       batch.message[k + n]->flags == m->flags)
+		n++;
+	return n;
+}
+
+/* Without the lock. */
+static void send_runs(void)
+{
+	struct inproc_sent sent;
+	unsigned int k, n, i;
+
+	for (k = 0; k < batch.n; k += n) {
+		n = run_length(k);
+		for (i = k; i < k + n; i++)
+			prepare(&batch.hdr[i].msg_hdr, &batch.iov[i],
+				batch.message[i]);
+		inproc_send(batch.message[k]->sock->dup, batch.hdr + k, n,
+			    batch.message[k]->flags, &sent);
+		batch.message[k]->error = sent.error;
+		for (i = sent.done; i < n; i++)
+			batch.message[k + i]->unsent = 1;
+	}
+}
+
+/* What was in the batch is sent, or is not. */
+static void settle_runs(void)
+{
+	struct inproc_message *m;
+	unsigned int k;
+
+	for (k = 0; k < batch.n; k++) {
+		m = batch.message[k];
+		if (m->error)
+			m->sock->error = m->error;
+		if (m->unsent && !m->sock->dead)
+			inproc_pend(m->sock, m);
+		else
+			inproc_message_free(m);
+	}
+	batch.n = 0;
+}
+
+/* ---- what waits for a socket */
+
+static void append(struct inproc_sock *sock, struct inproc_message *m)
+{
+	m->next = NULL;
+	if (sock->first)
+		sock->last->next = m;
+	else
+		sock->first = m;
+	sock->last = m;
+}
+
+void inproc_pend(struct inproc_sock *sock, struct inproc_message *m)
+{
+	m->unsent = m->error = 0;
+	append(sock, m);
+	sock->credit = 0;
+	inproc_block(sock);
+}
+
+/* Sends a part of it, or all, without the lock; -Exxx: nothing. */
 static ssize_t hand_over(const struct inproc_sock *sock,
 			 struct inproc_message *m)
 {
-	struct msghdr msg;
+	struct inproc_sent sent;
+	struct mmsghdr hdr;
 	struct iovec iov;
 	ssize_t n;
 
-	prepare(&msg, &iov, m);
+	prepare(&hdr.msg_hdr, &iov, m);
 	inproc_unlock();
-	do {
-		n = sendmsg(sock->dup, &msg, m->flags);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		n = -errno;
+	if (sock->bytes) {
+		n = sendmsg(sock->dup, &hdr.msg_hdr, m->flags);
+		if (n < 0)
+			n = -errno;
+	} else {
+		inproc_send(sock->dup, &hdr, 1, m->flags, &sent);
+		m->error = sent.error;
+		n = sent.done ? (ssize_t)m->len : -EAGAIN;
+	}
 	inproc_lock();
 	return n;
 }
 
-/*
- * Is there nothing more to do for the message? An error that a datagram socket
- * has may be of one before, and is told once: so it is tried again.
- */
+/* Is there nothing more to do for the message? */
 static int send_message(struct inproc_sock *sock, struct inproc_message *m)
 {
 	ssize_t n;
@@ -68,15 +151,26 @@ static int send_message(struct inproc_sock *sock, struct inproc_message *m)
 		n = hand_over(sock, m);
 		if (n == -EAGAIN)
 			return 0;
-		if (n < 0) {
-			sock->error = (int)-n;
-			if (sock->bytes || m->retried++)
-				return 1;
-			continue;
-		}
-		m->done += n;
-	} while (n < 0 || (sock->bytes && m->done < m->len));
+		if (n < 0)
+			m->error = (int)-n;
+		else
+			m->done += n;
+	} while (!m->error && m->done < m->len);
+	if (m->error)
+		sock->error = m->error;
 	return 1;
+}
+
+/* Does the socket take more? If not, it is left alone until it does. */
+static void look(struct inproc_sock *sock)
+{
+	int takes = sock->bytes ? inproc_writable(sock->dup) :
+				  inproc_credit(sock, sock->dup);
+
+	if (!takes)
+		inproc_block(sock);
+	else if (sock->blocked)
+		inproc_unblock(sock);
 }
 
 /*
@@ -97,32 +191,84 @@ static void push(struct inproc_sock *sock)
 		sock->first = m->next;
 		inproc_message_free(m);
 	}
-	if (!sock->first && sock->messages && !sock->dead) {
-		if (!inproc_writable(sock->dup))
-			inproc_block(sock);
-		else if (sock->blocked)
-			inproc_unblock(sock);
-	}
+	if (!sock->first && sock->messages && !sock->dead)
+		look(sock);
 	sock->users--;
 	inproc_sock_put(sock);
 }
 
-/* The core sends this one. */
-static void send_slot(__u32 slot)
+/* ---- from the core */
+
+/* The core sends this one. May more be taken? */
+static int take_slot(__u32 slot)
 {
 	struct inproc_message *m = inproc_take(slot);
 	struct inproc_sock *sock = m->sock;
 
-	m->next = NULL;
-	if (sock->first)
-		sock->last->next = m;
-	else
-		sock->first = m;
-	sock->last = m;
-	if (sock->blocked)
+	if (sock->dead) {
+		inproc_message_free(m);
+		return 1;
+	}
+	if (sock->blocked) {
+		append(sock, m);
 		inproc_hold(sock);
-	else
-		push(sock);
+		return 1;
+	}
+	if (sock->bytes) {
+		append(sock, m);
+	} else {
+		batch.message[batch.n++] = m;
+		sock->credit -= (ssize_t)inproc_cost(m->len);
+		if (sock->credit > 0)
+			return batch.n < BATCH;
+	}
+	batch.spent = sock;
+	return 0;
+}
+
+/* Takes what can be sent together. The core's last answer. */
+static __u64 collect(__u64 now)
+{
+	__u64 answer;
+	int k, more = 1;
+
+	for (k = 0; k < BATCH && more; k++) {
+		answer = inproc.sched->ops->dequeue(inproc.core, now);
+		if (QS_DEQ_OP(answer) == QS_DEQ_SEND)
+			more = take_slot(QS_DEQ_SLOT(answer));
+		else if (QS_DEQ_OP(answer) == QS_DEQ_DROP)
+			inproc_message_free(inproc_take(QS_DEQ_SLOT(answer)));
+		else
+			break;
+	}
+	inproc_settle();
+	return answer;
+}
+
+static void send_batch(void)
+{
+	struct inproc_sock *spent = batch.spent;
+
+	batch.spent = NULL;
+	if (spent)
+		spent->users++;
+	if (batch.n) {
+		inproc_unlock();
+		send_runs();
+		inproc_lock();
+		settle_runs();
+	}
+	if (!spent)
+		return;
+	spent->users--;
+	push(spent);
+}
+
+void inproc_thread_forget(void)
+{
+	while (batch.n)
+		free(batch.message[--batch.n]);
+	batch.spent = NULL;
 }
 
 /* ---- closed sockets */
@@ -143,6 +289,33 @@ static void end_closing(__u64 now)
 		sock->users--;
 		push(sock);
 	}
+}
+
+/* ---- all that is queued */
+
+static void drop_all(void)
+{
+	struct inproc_sock *sock, *next;
+	__u32 i;
+
+	inproc.drop = 0;
+	for (sock = inproc.socks; sock; sock = sock->next)
+		sock->dead = 1;
+	for (i = 0; i < inproc.core->n_slots; i++)
+		if (inproc.message[i])
+			inproc_message_free(inproc_take(i));
+	inproc.sched->ops->reset(inproc.core);
+	inproc_settle();
+	for (sock = inproc.socks; sock; sock = next) {
+		next = sock->next;
+		push(sock);
+	}
+}
+
+void inproc_drop_all(void)
+{
+	inproc.drop = 1;
+	eventfd_write(inproc.event, 1);
 }
 
 /* ---- sleep */
@@ -200,23 +373,16 @@ static void turn(void)
 {
 	__u64 answer, now = inproc_now();
 
+	if (inproc.drop)
+		drop_all();
 	end_closing(now);
-	answer = inproc.sched->ops->dequeue(inproc.core, now);
-	inproc_settle();
-	switch (QS_DEQ_OP(answer)) {
-	case QS_DEQ_SEND:
-		send_slot(QS_DEQ_SLOT(answer));
-		break;
-	case QS_DEQ_DROP:
-		inproc_message_free(inproc_take(QS_DEQ_SLOT(answer)));
-		break;
-	case QS_DEQ_WAIT:
+	answer = collect(now);
+	if (batch.n || batch.spent)
+		send_batch();
+	else if (QS_DEQ_OP(answer) == QS_DEQ_WAIT)
 		sleep_until(inproc.core->wake);
-		return;
-	default:
+	else if (QS_DEQ_OP(answer) == QS_DEQ_EMPTY)
 		sleep_until(INPROC_NEVER);
-		return;
-	}
 	if (inproc.blocked)
 		take_events();
 }

@@ -10,6 +10,8 @@
  * so a held one is held again after these. That undoes nothing: a stream is held
  * just after its unit was sent, when what was found of the next one follows from
  * its arrival and its period, and so is found again.
+ *
+ * Pass is for who would send a packet at once if there were no queue.
  */
 #ifndef QS_COMMON_OPS_H
 #define QS_COMMON_OPS_H
@@ -71,6 +73,44 @@ static __u64 ops_dequeue(struct qs_core *core, __u64 now)
 	return qs_dequeue(core, now);
 }
 
+/* Would dequeue look at nothing but a packet that comes now? */
+static int ops_idle(struct qs_core *core, __u64 now)
+{
+	__u32 next = qs_heap_top(core, QS_HEAP_WAIT);
+
+	if (core->heap_len[QS_HEAP_READY] || core->heap_len[QS_HEAP_SPARE] ||
+	    core->heap_len[QS_HEAP_AHEAD])
+		return 0;
+	if (core->current != QS_NIL || core->doomed != QS_NIL ||
+	    core->closed != QS_NIL)
+		return 0;
+	if (core->rate && core->free_at > now)
+		return 0;
+	return next == QS_NIL || qs_stream(core, next)->release > now;
+}
+
+/* Would the packet be a unit that is released at once? */
+static int ops_released(struct qs_core *core, const struct qs_packet *p,
+			__u64 now)
+{
+	const struct qs_stream *s = qs_stream(core, p->stream);
+
+	if ((p->flags & QS_UNIT_PART) || !qs_streams_have_room(core))
+		return 0;
+	if (s->gen_seen != p->gen)
+		return 1; /* it has no past */
+	return !s->packets && !s->framed && !s->broken && s->period_next <= now;
+}
+
+static __u64 ops_pass(struct qs_core *core, const struct qs_packet *p,
+		      __u64 now)
+{
+	if (!ops_idle(core, now) || !ops_released(core, p, now))
+		return 0;
+	qs_enqueue(core, p, now);
+	return qs_dequeue(core, now);
+}
+
 static void ops_hold(struct qs_core *core, __u32 stream)
 {
 	if (qs_stream(core, stream)->packets)
@@ -94,6 +134,7 @@ static const struct qs_core_ops core_ops = {
 	.refuse = ops_refuse,
 	.enqueue = ops_enqueue,
 	.dequeue = ops_dequeue,
+	.pass = ops_pass,
 	.hold = ops_hold,
 	.resume = ops_resume,
 };

@@ -78,21 +78,6 @@ static void the_environment_chooses(void **state)
 	close(sink);
 }
 
-static void calls_that_it_has_not_say_so(void **state)
-{
-	struct sockaddr_in at;
-	struct qos_fate fate;
-	int sink = loop_sink(&at), fd = loop_sender(&at, &edf);
-
-	(void)state;
-	assert_call_fails(qreserve(fd, 100), EOPNOTSUPP);
-	assert_call_fails(qfits(fd, 100, loop_now()), EOPNOTSUPP);
-	assert_call_fails(qwatch(fd, NULL), EOPNOTSUPP);
-	assert_call_fails(qfates(fd, -1, &fate, 1), EOPNOTSUPP);
-	assert_int_equal(qclose(fd), 0);
-	close(sink);
-}
-
 static void every_call_sends(void **state)
 {
 	struct sockaddr_in at;
@@ -147,19 +132,49 @@ static void a_refused_message_is_told_of_later(void **state)
 	assert_int_equal(qclose(fd), 0);
 }
 
-static void a_datagram_too_long_is_told_of_later(void **state)
+/* At once, if it can be known: as a plain call says it. */
+static void a_datagram_too_long_is_refused(void **state)
 {
+	static char message[65508];
 	struct sockaddr_in at;
 	int sink = loop_sink(&at), fd = loop_sender(&at, &edf);
 
 	(void)state;
-	loop_send(fd, 'x', 70000, 0, 0);
-	expect_error(fd, EMSGSIZE);
-	assert_int_equal(qsend(fd, "y", 1, 0, NULL), 1); /* told once */
-	while (loop_receive(sink, NULL) != 'y')
-		;
+	assert_call_fails(qsend(fd, message, sizeof(message), 0, NULL),
+			  EMSGSIZE);
+	assert_int_equal(qsend(fd, "y", 1, 0, NULL), 1);
+	loop_expect(sink, "y");
+	assert_int_equal(loop_info(fd).sent_packets, 1);
 	assert_int_equal(qclose(fd), 0);
 	close(sink);
+}
+
+/* Nothing is before the message, so the call itself sends it. */
+static void what_goes_at_once_fails_at_once(void **state)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	(void)state;
+	assert_int_equal(loop_attach(fd, &edf), 0);
+	assert_call_fails(qsend(fd, "x", 1, 0, NULL), EDESTADDRREQ);
+	assert_int_equal(qclose(fd), 0);
+}
+
+/* Behind another one, it is the thread that finds out. */
+static void what_is_sent_later_fails_later(void **state)
+{
+	struct q_dwcs_attr paced = { .ipg = 20000 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct packet_flags pf = { .drop_flag = DWCS_NON_DROPPABLE };
+
+	(void)state;
+	assert_int_equal(loop_attach(fd, &paced), 0);
+	assert_call_fails(qsend(fd, "x", 1, 0, &pf), EDESTADDRREQ);
+	assert_int_equal(qsend(fd, "y", 1, 0, &pf), 1);
+	loop_until(loop_info(fd).backlog_packets == 0);
+	loop_until(qsend(fd, "z", 1, 0, &pf) < 0);
+	assert_int_equal(errno, EDESTADDRREQ);
+	assert_int_equal(qclose(fd), 0);
 }
 
 static void another_socket_of_that_number_is_not_attached(void **state)
@@ -225,10 +240,11 @@ int main(void)
 		cmocka_unit_test(who_runs_this_has_no_capability),
 		cmocka_unit_test(qinfo_says_who_schedules),
 		cmocka_unit_test(the_environment_chooses),
-		cmocka_unit_test(calls_that_it_has_not_say_so),
 		cmocka_unit_test(every_call_sends),
 		cmocka_unit_test(a_refused_message_is_told_of_later),
-		cmocka_unit_test(a_datagram_too_long_is_told_of_later),
+		cmocka_unit_test(a_datagram_too_long_is_refused),
+		cmocka_unit_test(what_goes_at_once_fails_at_once),
+		cmocka_unit_test(what_is_sent_later_fails_later),
 		cmocka_unit_test(another_socket_of_that_number_is_not_attached),
 		cmocka_unit_test(
 			closed_streams_are_found_when_there_is_none_left),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Streams that are held, as the in-process engine does when a socket is full. */
+/* What only the in-process engine does: streams are held, and packets pass. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,11 +152,69 @@ static void a_held_stream_loses_nothing(void **state)
 	vclock_fini(&v);
 }
 
+/* ---- past the queue */
+
+static __u64 put_and_step(struct vclock *v, const struct qs_packet *p)
+{
+	vclock_put(v, p);
+	return vclock_step(v);
+}
+
+/* Returns whether it passed. */
+static int pass_or_put(struct vclock *v, const struct qs_packet *p, __u64 *op)
+{
+	__u64 answer = ops_pass(v->core, p, v->now);
+
+	*op = QS_DEQ_OP(answer);
+	if (!answer) {
+		*op = put_and_step(v, p);
+		return 0;
+	}
+	assert_true(*op == QS_DEQ_SEND || *op == QS_DEQ_DROP);
+	v->by_slot[QS_DEQ_SLOT(answer)] = vclock_note(v, p);
+	vclock_left(v, QS_DEQ_SLOT(answer),
+		    *op == QS_DEQ_SEND ? V_SENT : V_DROPPED);
+	return 1;
+}
+
+/* The same packets leave and are dropped at the same times. */
+static void passing_is_enqueue_and_dequeue(void **state)
+{
+	__u32 frames = QS_TX_FRAME_START | QS_TX_FRAME_END, k, passed = 0;
+	struct vclock a, b;
+	struct qs_packet p;
+	__u64 op;
+
+	(void)state;
+	attach_all(&a);
+	attach_all(&b);
+	for (k = 0; k < STEPS; k++) {
+		if (vclock_between(&a, 0, 2)) {
+			p = draw(&a, vclock_between(&a, 0, 9) ? 0 : frames);
+			passed += pass_or_put(&b, &p, &op);
+			assert_int_equal(put_and_step(&a, &p), op);
+		} else {
+			assert_int_equal(vclock_step(&b), vclock_step(&a));
+		}
+		assert_null(vcheck(b.core));
+		a.now += vclock_between(&a, 0, vclock_between(&a, 1, 9) * MS);
+		b.now = a.now;
+	}
+	assert_true(passed > STEPS / 100);
+	assert_true(passed < STEPS / 2);
+	vclock_drain(&a);
+	vclock_drain(&b);
+	assert_same(&a, &b);
+	vclock_fini(&a);
+	vclock_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(holding_undoes_nothing),
 		cmocka_unit_test(a_held_stream_loses_nothing),
+		cmocka_unit_test(passing_is_enqueue_and_dequeue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,11 +191,10 @@ static inline void vclock_drop_doomed(struct vclock *v)
 		vclock_left(v, QS_DEQ_SLOT(qs_drop_doomed(v->core)), V_DROPPED);
 }
 
-/* Enqueues p now. Returns the packet's id. */
-static inline __u32 vclock_put(struct vclock *v, const struct qs_packet *p)
+/* A packet that comes now. Returns its id. */
+static inline __u32 vclock_note(struct vclock *v, const struct qs_packet *p)
 {
 	struct vpacket *packet;
-	int slot;
 
 	if (v->n == v->room) {
 		v->room = v->room ? 2 * v->room : 256;
@@ -207,17 +206,26 @@ static inline __u32 vclock_put(struct vclock *v, const struct qs_packet *p)
 	packet->put = v->now;
 	packet->left = 0;
 	packet->fate = V_QUEUED;
+	return v->n++;
+}
+
+/* Enqueues p now. Returns the packet's id. */
+static inline __u32 vclock_put(struct vclock *v, const struct qs_packet *p)
+{
+	__u32 id = vclock_note(v, p);
+	int slot;
+
 	slot = qs_enqueue(v->core, p, v->now);
 	vclock_drop_doomed(v);
 	if (slot == QS_REFUSED_RETRY)
 		slot = qs_enqueue(v->core, p, v->now);
 	vclock_give_back(v);
 	if (slot >= 0)
-		v->by_slot[slot] = v->n;
+		v->by_slot[slot] = id;
 	else
-		packet->fate = slot == QS_REFUSED_FULL ? V_REFUSED :
-							 V_REFUSED_FRAME;
-	return v->n++;
+		v->packets[id].fate = slot == QS_REFUSED_FULL ? V_REFUSED :
+								V_REFUSED_FRAME;
+	return id;
 }
 
 /* A message of one packet, with its own deadline (0: none) and flags. */

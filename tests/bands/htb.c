@@ -61,6 +61,14 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* Whatever qdisc a test has left, or none. */
+static int tear_down(void **state)
+{
+	(void)state;
+	lab_shell("tc qdisc del dev eth0 root 2>/dev/null || true");
+	return 0;
+}
+
 /* What a command prints. */
 static void output(const char *command, char *text, size_t size)
 {
@@ -253,7 +261,6 @@ static void another_root_qdisc_stays(void **state)
 	qdiscs(after, sizeof(after));
 	assert_string_equal(before, after);
 	assert_int_equal(qs_htb_intact(slow.ifindex), 0);
-	lab_shell("tc qdisc del dev eth0 root");
 }
 
 static void changes_by_others_are_seen(void **state)
@@ -384,19 +391,21 @@ static void without_a_rate_nothing_limits(void **state)
 	close(sink);
 }
 
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_band_has_its_class),
-		cmocka_unit_test(rates_above_32_bits_are_kept),
-		cmocka_unit_test(removal_leaves_the_device_as_before),
-		cmocka_unit_test(a_failure_leaves_nothing),
-		cmocka_unit_test(another_root_qdisc_stays),
-		cmocka_unit_test(changes_by_others_are_seen),
-		cmocka_unit_test(bands_go_before_those_below),
-		cmocka_unit_test(idle_bands_leave_all_to_best_effort),
-		cmocka_unit_test(the_rate_is_kept),
-		cmocka_unit_test(without_a_rate_nothing_limits),
+		TEST(every_band_has_its_class),
+		TEST(rates_above_32_bits_are_kept),
+		TEST(removal_leaves_the_device_as_before),
+		TEST(a_failure_leaves_nothing),
+		TEST(another_root_qdisc_stays),
+		TEST(changes_by_others_are_seen),
+		TEST(bands_go_before_those_below),
+		TEST(idle_bands_leave_all_to_best_effort),
+		TEST(the_rate_is_kept),
+		TEST(without_a_rate_nothing_limits),
 	};
 
 	if (geteuid())

@@ -3,6 +3,7 @@
  * The bands' qdisc: what is set up, in what order and how fast packets leave.
  *
  * kernels: 7.3 6.12 6.1
+ * icount: 1
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -208,16 +208,35 @@ json_object *json_spread(uint64_t *values, size_t count)
 	return result;
 }
 
-json_object *json_stream(const struct qos_info *info)
+static json_object *json_queueing(const struct qos_info *info)
 {
 	json_object *result = json_object_new_object();
 
+	json_object_object_add(result, "p50", json_ms(info->delay_p50_ns));
+	json_object_object_add(result, "p99", json_ms(info->delay_p99_ns));
+	json_object_object_add(result, "max", json_ms(info->delay_max_ns));
+	return result;
+}
+
+json_object *json_stream(const struct qos_info *info)
+{
+	static const char *const engines[] = {
+		[QOS_ENGINE_NONE] = "none",
+		[QOS_ENGINE_KERNEL] = "kernel",
+		[QOS_ENGINE_BANDS] = "bands",
+		[QOS_ENGINE_INPROC] = "inproc",
+	};
+	json_object *result = json_object_new_object();
+
+	json_object_object_add(result, "engine",
+			       json_object_new_string(engines[info->engine]));
 	json_add(result, "sent_units", info->sent_units);
 	json_add(result, "late_units", info->late_units);
 	json_add(result, "dropped_late", info->dropped_late);
 	json_add(result, "dropped_frame", info->dropped_frame);
 	json_add(result, "dropped_overflow", info->dropped_overflow);
 	json_add(result, "violations", info->violations);
+	json_object_object_add(result, "queueing_ms", json_queueing(info));
 	return result;
 }
 

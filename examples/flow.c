@@ -144,14 +144,22 @@ static struct q_dwcs_attr attributes_of(unsigned int fps,
 	};
 }
 
-static int open_managed(const struct flow_options *options, int family,
-			struct q_dwcs_attr attributes)
+struct qos_params flow_params(const struct flow_options *options,
+			      struct q_dwcs_attr *attributes)
 {
-	struct qos_params params = { .attributes = &attributes };
-	int fd;
+	struct qos_params params = { .attributes = attributes };
 
 	memcpy(params.dev, options->device, strlen(options->device));
 	memcpy(params.name, options->scheduler, strlen(options->scheduler));
+	return params;
+}
+
+static int open_managed(const struct flow_options *options, int family,
+			struct q_dwcs_attr attributes)
+{
+	struct qos_params params = flow_params(options, &attributes);
+	int fd;
+
 	fd = qsocket(family, SOCK_DGRAM, 0, &params);
 	if (fd < 0)
 		error(1, errno, "qsocket: %s", qsock_errmsg());
@@ -300,6 +308,8 @@ json_object *flow_result(const struct flow *flow)
 	json_object *result = json_object_new_object();
 	struct qos_info info;
 
+	json_add(result, "fps", flow->fps);
+	json_add(result, "seed", flow->options->seed);
 	json_add(result, "frames_sent",
 		 sent->frames[0] + sent->frames[1] + sent->frames[2]);
 	json_add(result, "i_frames_sent", sent->frames[0]);

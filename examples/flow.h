@@ -57,6 +57,10 @@ struct flow {
 	uint8_t buffer[65536];
 };
 
+/* What a socket of the program is attached by. */
+struct qos_params flow_params(const struct flow_options *options,
+			      struct q_dwcs_attr *attributes);
+
 /*
  * Opens the socket to the host; if it is a QSocket, `oln` frames of every `old`
  * may be lost. `options` are kept.

@@ -29,7 +29,7 @@ demo: setup-demo compile
 test: setup-test enable-tests compile
 	@scripts/run-tests $(TEST)
 
-bench: setup-demo compile
+bench: setup-bench compile
 	@scripts/bench $(BENCH)
 
 check-style: setup-test enable-tests compile

@@ -47,7 +47,7 @@ run_setup()
 	lossless | lossy) run_managed_link burst 1 ;;
 	*) die 2 "no run is called $1: see $SELF --help" ;;
 	esac
-	run_prepare_transfers
+	run_prepare_transfers ftp
 	run_read_ahead build/examples/sensor build/examples/sensor-client
 }
 
@@ -110,6 +110,7 @@ main()
 	rm -f "$OUTPUT"/* "$OUTPUT".*
 	echo "A sensor's messages with deadlines over a 10 Mbit/s link for $LENGTH s; $TRANSFERS FTP"
 	echo "transfers join at $STARTS s. Once plain, twice by QSockets (EDF: lossless and lossy)."
+	here_or_guest kernel
 	make_runs unmanaged lossless lossy
 	make_figure
 }

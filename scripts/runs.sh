@@ -1,34 +1,45 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# An experiment: runs over the network of scripts/netlab, each in a kernel that
-# has BPF qdiscs, through FTP transfers that join on the way. A script that
-# sources this sets
+# An experiment: runs over the network of scripts/netlab, in this kernel or in a
+# guest's, through transfers that join on the way. A script that sources this sets
 #
-#	SELF       its own path in the tree; "$SELF run NAME" makes one run here
+#	SELF       its own path in the tree; "$SELF run NAME RUN_ARGUMENTS" makes one
+#	           run, in the kernel where it is called
 #	OUTPUT     the folder below build/ for what a run leaves
 #	LENGTH     the seconds of a run
 #	STARTS     the seconds at which transfers join, each time TRANSFERS
 #	RATE       of the sender's link
 #	UNIT       of the number that a run tells every second
+#
+# and may set RUN_ENGINE, which has the managed link: kernel or bands; WHERE, or
+# RUN_WHERE[NAME] for one run: "here", or a Debian kernel's series, for a guest;
+# RUN_ARGUMENTS; and AT_ONCE, the runs at a time.
 
 # shellcheck source=scripts/lib.sh
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=scripts/netlab
 . "${BASH_SOURCE[0]%/*}/netlab"
 
+RUN_ENGINE=kernel
+WHERE=here
+RUN_ARGUMENTS=()
+AT_ONCE=
+declare -A RUN_WHERE=()
 # The runs being made: a name for each process.
 declare -A RUNS=()
 
 # --- one run, in the kernel that has to do it ----------------------------------
 
-# run_begin NAME: makes the lab, which goes when the script ends.
+# run_begin NAME [OPTION...]: makes the lab, with these options of netlab_up; it goes
+# when the script ends.
 run_begin()
 {
 	RUN=$1
+	shift
 	trap run_cleanup EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	netlab_up
+	netlab_up "$@"
 }
 
 # Runs on every way out, by the trap.
@@ -54,7 +65,8 @@ run_in()
 # run_managed_link [OPTION...]: the sender's link by us.
 run_managed_link()
 {
-	run_in sender build/cli/qsock init "$NETLAB_DEV" dwcs rate "$RATE" "$@" ||
+	run_in sender env QSOCKETS_ENGINE="$RUN_ENGINE" build/cli/qsock init "$NETLAB_DEV" dwcs \
+		rate "$RATE" "$@" ||
 		die 1 "the device could not be given to QSockets: qsock says why above"
 }
 
@@ -66,6 +78,24 @@ run_unmanaged_link()
 		die 1 "tc could not shape the link: the kernel needs CONFIG_NET_SCH_TBF"
 }
 
+# The same with flow queueing, which needs another to shape.
+run_fq_codel_link()
+{
+	{ run_in sender tc qdisc add dev "$NETLAB_DEV" root handle 1: htb default 1 &&
+		run_in sender tc class add dev "$NETLAB_DEV" parent 1: classid 1:1 htb rate "$RATE" &&
+		run_in sender tc qdisc add dev "$NETLAB_DEV" parent 1:1 fq_codel; } ||
+		die 1 "tc could not shape the link: the kernel needs CONFIG_NET_SCH_HTB and FQ_CODEL"
+}
+
+# run_watch_link start|end: what the sender's link has carried by then.
+run_watch_link()
+{
+	{
+		date +%s.%N
+		netlab_in_sender ip -s -j link show "$NETLAB_DEV"
+	} >"$NETLAB_DIR/link.$1"
+}
+
 # run_read_ahead PROGRAM...: what is run later is read from the disk now: in an
 # emulated machine waiting for it would take any time.
 run_read_ahead()
@@ -75,6 +105,7 @@ run_read_ahead()
 	for program in chrt ss "$@"; do
 		"$program" --help >/dev/null
 	done
+	getent ahosts "$NETLAB_RECEIVER4" >/dev/null
 }
 
 # run_until_bound PORT: until the receiver listens there.
@@ -89,18 +120,22 @@ run_until_bound()
 	done
 }
 
-# The transfers outlast the stream by a little.
+# run_prepare_transfers ftp|URL: the latter from a server that the sender has by then.
+# They outlast the stream by a little.
 run_prepare_transfers()
 {
-	local at
+	local at url=$1
 
-	netlab_ftp_start
+	if [ "$url" = ftp ]; then
+		netlab_ftp_start
+		url=ftp://$NETLAB_SENDER4/big
+	fi
 	for at in $STARTS; do
 		mkfifo "$NETLAB_DIR/at.$at"
-		netlab_ftp_transfers "$TRANSFERS" $((LENGTH - at + 1)) "$NETLAB_DIR/at.$at"
+		netlab_ftp_transfers "$TRANSFERS" $((LENGTH - at + 1)) "$NETLAB_DIR/at.$at" "$url"
 	done
-	echo "receiver# curl -o /dev/null ftp://$NETLAB_SENDER4/big" \
-		"# $TRANSFERS each at ${STARTS/ / s and } s" >>"$NETLAB_DIR/commands"
+	echo "receiver# curl -o /dev/null $url # $TRANSFERS each at ${STARTS/ / s and } s" \
+		>>"$NETLAB_DIR/commands"
 }
 
 # Passes on what the receiver says of each second, and starts the transfers by the
@@ -120,9 +155,38 @@ run_follow()
 # The kernel's own word, not its version.
 has_bpf_qdisc() { grep -qs bpf_qdisc_skb_drop /sys/kernel/btf/vmlinux; }
 
-# Sends what a run prints to the progress line.
-start_here() { "$SELF" run "$1" >&3 2>&1 & }
-start_in_guest() { scripts/vm --kernel 7.3 --icount --timeout 300 -- "$SELF" run "$1" >&3 & }
+# Whether bands can be had here is tried: what it needs is no single thing.
+has_bands()
+(
+	RUN_ENGINE=bands
+	run_begin probe && run_managed_link burst 1
+) >/dev/null 2>&1
+
+# here_or_guest ENGINE: sets WHERE to where that one can be.
+here_or_guest()
+{
+	WHERE=here
+	if [ "$1" = kernel ] && ! has_bpf_qdisc; then
+		WHERE=7.3
+		echo "This kernel ($(uname -r)) has no BPF qdiscs: Debian's 7.3 runs in a guest."
+	elif [ "$1" = bands ] && ! has_bands; then
+		WHERE=6.12
+		echo "This kernel ($(uname -r)) cannot have bands: Debian's 6.12 runs in a guest."
+	fi
+}
+
+# start_run WHERE NAME: sends what it prints to the progress line. The guests' clocks
+# count instructions, so that none feels another or how busy this machine is.
+start_run()
+{
+	local command=("$SELF" run "$2" ${RUN_ARGUMENTS[@]+"${RUN_ARGUMENTS[@]}"})
+
+	if [ "$1" = here ]; then
+		"${command[@]}" >&3 2>&1 &
+	else
+		scripts/vm --kernel "$1" --icount --timeout 900 -- "${command[@]}" >&3 &
+	fi
+}
 
 # Until the next of the runs ends, well or not.
 wait_for_run()
@@ -135,17 +199,15 @@ wait_for_run()
 	[ "$status" = 0 ] || die 1 "the $name run failed with status $status, as said above"
 }
 
-# make_runs NAME...: here, one after the other; or, where this kernel cannot, in a
-# guest for each, as many at once as there are CPUs. The guests' clocks count
-# instructions, so that none feels another or how busy this machine is.
+# make_runs NAME...: AT_ONCE of them; else guests as many as there are CPUs, and runs
+# here one after the other.
 make_runs()
 {
-	local name start=start_here at_once=1
+	local name at_once=$AT_ONCE
 
-	if ! has_bpf_qdisc; then
-		echo "This kernel ($(uname -r)) has no BPF qdiscs: Debian's 7.3 runs in a guest."
-		start=start_in_guest
-		at_once=$(nproc)
+	if [ -z "$at_once" ]; then
+		at_once=1
+		[ "${RUN_WHERE[$1]:-$WHERE}" = here ] || at_once=$(nproc)
 	fi
 	trap stop_runs EXIT
 	trap 'exit 130' INT
@@ -154,7 +216,7 @@ make_runs()
 	PROGRESS=$!
 	for name in "$@"; do
 		[ ${#RUNS[@]} -lt "$at_once" ] || wait_for_run
-		"$start" "$name"
+		start_run "${RUN_WHERE[$name]:-$WHERE}" "$name"
 		RUNS[$!]=$name
 	done
 	while [ ${#RUNS[@]} -gt 0 ]; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gnuplot -e "folder='DIR'; transfers=8; starts='15 30'" fig4.gp
-# DIR/fig4.dat becomes DIR/fig4.svg and DIR/fig4.png.
+# gnuplot -e "name='build/demo/fig4'; what='A stream'; columns=2; transfers='8 FTP'; starts='15 30'" streams.gp
+# NAME.dat, whose columns have headings, becomes NAME.svg and NAME.png.
 set encoding utf8
-set title "A 20 fps video stream through FTP transfers on a 10 Mbit/s link"
+set title what." through transfers on a 10 Mbit/s link"
 set xlabel "time (s)"
 set ylabel "complete frames per second (5 s bins)"
 set xrange [0:60]
@@ -11,13 +11,17 @@ set xtics 5 nomirror
 set ytics 5 nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.25, 0.30 left top Left reverse samplen 2.5
+set key at graph 0.02, 0.40 left top Left reverse samplen 2.5
 do for [at in starts] {
 	set arrow from at, 0 to at, 21.6 nohead dt 2 lw 1.2 lc rgb "#808080"
-	set label sprintf("%d FTP transfers start", transfers) at at + 0.5, 21.8 tc rgb "#505050"
+	set label transfers." transfers start" at at + 0.5, 21.8 tc rgb "#505050"
 }
 set style line 1 lc rgb "#0060ad" lw 2.5 pt 7 ps 1.0
 set style line 2 lc rgb "#c8501e" lw 2.5 pt 5 ps 0.9
+set style line 3 lc rgb "#7a9a01" lw 2.5 pt 8 ps 1.6
+set style line 4 lc rgb "#8040a0" lw 2.5 pt 4 ps 2.0
+set style line 5 lc rgb "#404040" lw 1.5 pt 6 ps 2.4
+set style line 6 lc rgb "#b08000" lw 1.5 pt 12 ps 2.8
 
 do for [type in "svg png"] {
 	if (type eq "svg") {
@@ -25,8 +29,7 @@ do for [type in "svg png"] {
 	} else {
 		set terminal pngcairo size 1600,960 font "sans,13" fontscale 1.6 linewidth 2 pointscale 1.8
 	}
-	set output folder."/fig4.".type
-	plot folder."/fig4.dat" using 1:2 with linespoints ls 1 title "QSockets, DWCS", \
-	     "" using 1:3 with linespoints ls 2 title "plain socket"
+	set output name.".".type
+	plot for [i = 2:columns + 1] name.".dat" using 1:i with linespoints ls i - 1 title columnheader(i)
 	unset output
 }

@@ -54,6 +54,18 @@ static __noinline int release_stream(struct qs_sock *ss)
 
 /* ---- options */
 
+/*
+ * Before Linux 5.18 a refused setsockopt() is EPERM whatever the reason, and
+ * getsockopt() fails as it would without us.
+ */
+static __always_inline void set_retval(struct bpf_sockopt *ctx, int err)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_set_retval))
+		bpf_set_retval(err);
+	else if (!err)
+		ctx->retval = 0;
+}
+
 static __always_inline int check_option(const struct qs_attach *opt,
 					struct qs_attr *a)
 {
@@ -100,7 +112,7 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	if (!qs_dev_ready(dev))
 		return -QS_EOPNOTSUPP;
 	if (dev->sched != opt->sched)
-		return -QS_EOPNOTSUPP;
+		return -QS_EPROTONOSUPPORT;
 	ss = bpf_sk_storage_get(&qs_socks, sk, NULL,
 				BPF_SK_STORAGE_GET_F_CREATE);
 	if (!ss)
@@ -221,7 +233,7 @@ int qs_setsockopt(struct bpf_sockopt *ctx)
 						  change(ctx, &copy);
 	}
 	if (err) {
-		bpf_set_retval(err);
+		set_retval(ctx, err);
 		return 0;
 	}
 	ctx->optlen = -1; /* done here: the kernel has no such level */
@@ -251,7 +263,7 @@ int qs_getsockopt(struct bpf_sockopt *ctx)
 	if (ctx->level != QS_SOL_QSOCKETS)
 		return 1;
 	qs_use_arena();
-	bpf_set_retval(get_option(ctx));
+	set_retval(ctx, get_option(ctx));
 	return 1;
 }
 

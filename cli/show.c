@@ -188,9 +188,9 @@ static void settings_json(struct json_object *j, const struct qs_device_view *v)
 	add_number(j, "ifindex", d->ifindex);
 	add_text(j, "scheduler", d->sched_name);
 	add_text(j, "engine", qs_engine_name(engine));
-	json_object_object_add(
-		j, "exact",
-		json_object_new_boolean(engine == QOS_ENGINE_KERNEL));
+	json_object_object_add(j, "exact",
+			       json_object_new_boolean(engine ==
+						       QOS_ENGINE_KERNEL));
 	add_number(j, "rate", d->rate);
 	add_number(j, "burst", d->burst);
 	add_number(j, "limit", d->packets);

@@ -14,15 +14,10 @@
 
 #include <qsockets/bands.h>
 
-static void release(void *block)
-{
-	free(*(void **)block);
-}
-
 /* Writes or reads the whole of an array map; the values are one after another. */
 static int transfer(int map, void *values, __u32 n, const char *what, int write)
 {
-	QS_AUTO(release) __u32 *keys = calloc(n, sizeof(*keys));
+	__u32 *keys = calloc(n, sizeof(*keys));
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	__u32 i, next, count = n;
 	int err;
@@ -36,6 +31,7 @@ static int transfer(int map, void *values, __u32 n, const char *what, int write)
 	else
 		err = bpf_map_lookup_batch(map, NULL, &next, keys, values,
 					   &count, &opts);
+	free(keys); /* leaves errno alone */
 	if (!err || (!write && errno == ENOENT && count == n)) /* the last */
 		return 0;
 	return qs_fail(errno, "%s: %s", what, strerror(errno));
@@ -57,7 +53,7 @@ static int create_array(struct qs_system *sys, __u32 index, const char *name,
 static int create_streams(struct qs_system *sys, __u32 index,
 			  struct qs_core *core)
 {
-	QS_AUTO(release) struct qs_banded *streams = NULL;
+	struct qs_banded *streams;
 	QS_AUTO_FD int inner = -1;
 	__u32 i;
 	int err;
@@ -69,9 +65,11 @@ static int create_streams(struct qs_system *sys, __u32 index,
 	for (i = 0; i < core->n_streams; i++)
 		streams[i].s = *qs_stream(core, i);
 	err = create_array(sys, index, "qs_streams", core->n_streams, &inner);
-	if (err)
-		return err;
-	return transfer(inner, streams, core->n_streams, "qs_streams", 1);
+	if (!err)
+		err = transfer(inner, streams, core->n_streams, "qs_streams",
+			       1);
+	free(streams);
+	return err;
 }
 
 static int create_rings(struct qs_system *sys, __u32 index,
@@ -90,8 +88,8 @@ int qs_bands_setup(struct qs_system *sys, __u32 index,
 		   const struct qs_sched *sched, const struct qs_dev *dev,
 		   __u32 mtu)
 {
-	QS_AUTO(release) struct qs_core *core = NULL;
 	struct qs_bands bands = { .packets = 0 };
+	struct qs_core *core;
 	int err;
 
 	core = calloc(1, qs_core_size(dev->packets, dev->streams));
@@ -103,9 +101,10 @@ int qs_bands_setup(struct qs_system *sys, __u32 index,
 	err = create_streams(sys, index, core);
 	if (!err)
 		err = create_rings(sys, index, core);
+	bands.core = *core;
+	free(core);
 	if (err)
 		return err;
-	bands.core = *core;
 	if (bpf_map_update_elem(sys->cores, &index, &bands, BPF_ANY))
 		return qs_fail(errno, "qs_cores: %s", strerror(errno));
 	return 0;
@@ -147,7 +146,7 @@ static void copy_streams(struct qs_core *to, const struct qs_banded *streams,
 static int read_streams(const struct qs_system *sys, __u32 index,
 			struct qs_core *to, __u32 epoch)
 {
-	QS_AUTO(release) struct qs_banded *streams = NULL;
+	struct qs_banded *streams;
 	QS_AUTO_FD int inner = -1;
 	int err;
 
@@ -161,6 +160,7 @@ static int read_streams(const struct qs_system *sys, __u32 index,
 	err = transfer(inner, streams, to->n_streams, "qs_streams", 0);
 	if (!err)
 		copy_streams(to, streams, epoch);
+	free(streams);
 	return err;
 }
 

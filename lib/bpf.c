@@ -449,8 +449,7 @@ static int read_meta(struct qs_system *sys)
 static int damaged(const struct qs_system *sys)
 {
 	return qs_fail(EPROTONOSUPPORT,
-		       "%s is damaged: run \"qsock fini all\" first",
-		       sys->dir);
+		       "%s is damaged: run \"qsock fini all\" first", sys->dir);
 }
 
 int qs_system_open(struct qs_system *sys)
@@ -562,7 +561,7 @@ int qs_inner_create(const struct qs_system *sys, const char *name, __u32 n,
 
 	snprintf(template_name, sizeof(template_name), "%s_template", name);
 	template = pinned(sys->dir, template_name);
-	if (template < 0)
+	if (template <0)
 		return damaged(sys);
 	fd = create_inner(template, n);
 	if (fd < 0)
@@ -593,9 +592,8 @@ int qs_inner_get(const struct qs_system *sys, const char *name, __u32 index,
 
 	if (outer < 0)
 		return damaged(sys);
-	fd = bpf_map_lookup_elem(outer, &index, &id) ?
-		     -1 :
-		     bpf_map_get_fd_by_id(id);
+	fd = bpf_map_lookup_elem(outer, &index, &id) ? -1 :
+						       bpf_map_get_fd_by_id(id);
 	if (fd < 0)
 		return qs_fail(errno, "%s: %s", name, strerror(errno));
 	*inner = fd;

@@ -60,7 +60,8 @@ static int attach_fail(int fd, int err, const struct qos_params *params)
 	switch (err) {
 	case ENOPROTOOPT: /* nobody answers at SOL_QSOCKETS */
 	case EOPNOTSUPP:
-		return device_fail(params, err == EOPNOTSUPP);
+	case EPROTONOSUPPORT: /* another scheduler's device */
+		return device_fail(params, err != ENOPROTOOPT);
 	case EALREADY:
 		return qs_fail(err,
 			       "fd %d is attached already: use qchange(), "
@@ -112,18 +113,60 @@ static int attach_pack(const struct qos_params *params,
 	return sched->pack(params->attributes, opt);
 }
 
+/* Is the engine that serves the socket the one that has to? Else it is detached. */
+static int check_engine(int fd, __u32 forced)
+{
+	struct qos_info info;
+	socklen_t len = sizeof(info);
+	__u32 zero = 0;
+
+	if (getsockopt(fd, SOL_QSOCKETS, QS_INFO, &info, &len) ||
+	    info.engine == forced || info.engine == QOS_ENGINE_NONE)
+		return 0;
+	setsockopt(fd, SOL_QSOCKETS, QS_DETACH, &zero, sizeof(zero));
+	return qs_fail(EOPNOTSUPP,
+		       "dev \"%s\" has the engine \"%s\", and QSOCKETS_ENGINE "
+		       "is \"%s\"",
+		       info.dev, qs_engine_name(info.engine),
+		       qs_engine_name(forced));
+}
+
+/*
+ * No device of that name is managed, or nobody answers at all: the process's own
+ * engine is the best there is, unless the name is of no device.
+ */
+static int may_fall_back(int err, const struct qos_params *params)
+{
+	return (err == ENOPROTOOPT || err == EOPNOTSUPP) &&
+	       (!*params->dev || if_nametoindex(params->dev));
+}
+
+static int attach_kernel(int fd, const struct qs_sched *sched,
+			 const struct qs_attach *opt,
+			 const struct qos_params *params, __u32 forced)
+{
+	int err;
+
+	if (!setsockopt(fd, SOL_QSOCKETS, QS_ATTACH, opt, sizeof(*opt)))
+		return forced ? check_engine(fd, forced) : 0;
+	err = errno;
+	if (!forced && may_fall_back(err, params))
+		return qs_inproc_attach(fd, sched, opt);
+	return attach_fail(fd, err, params);
+}
+
 static int attach(int fd, const struct qos_params *params)
 {
 	const struct qs_sched *sched;
 	struct qs_attach opt;
-	int err, inproc;
+	int err, forced;
 
 	err = qs_params_check(params);
 	if (err)
 		return err;
-	inproc = qs_inproc_wanted(params);
-	if (inproc < 0)
-		return inproc;
+	forced = qs_engine_forced();
+	if (forced < 0)
+		return forced;
 	sched = qs_sched_find(params->name);
 	if (!sched)
 		return qs_fail(ENOENT, "name \"%s\" is no scheduler",
@@ -133,11 +176,9 @@ static int attach(int fd, const struct qos_params *params)
 		return err;
 	if (qs_inproc_on() && qs_inproc_has(fd))
 		return attach_fail(fd, EALREADY, params);
-	if (inproc)
+	if (qs_inproc_wanted(params) == 1)
 		return qs_inproc_attach(fd, sched, &opt);
-	if (setsockopt(fd, SOL_QSOCKETS, QS_ATTACH, &opt, sizeof(opt)))
-		return attach_fail(fd, errno, params);
-	return 0;
+	return attach_kernel(fd, sched, &opt, params, forced);
 }
 
 /* The scheduler to change to when params do not say. */

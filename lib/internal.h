@@ -201,11 +201,11 @@ struct qs_system {
 };
 
 #define QS_SYSTEM_NONE \
-	{ .lock = -1,                                                     \
-	  .devs = -1,                                                     \
-	  .names = -1,                                                    \
-	  .ifs = -1,                                                      \
-	  .arena = -1,                                                    \
+	{ .lock = -1,  \
+	  .devs = -1,  \
+	  .names = -1, \
+	  .ifs = -1,   \
+	  .arena = -1, \
 	  .cores = -1 }
 
 /*

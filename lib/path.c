@@ -3,7 +3,7 @@
  * Where the BPF file system and cgroup v2 are. "ip netns exec" hides what is
  * mounted below /sys from the command it runs, and what is mounted there goes
  * with that command; so the mounts of process 1 count as well, by way of
- * /proc/1/root, and a BPF file system is mounted there if at all.
+ * /proc/1/root, or those of the parent, and a BPF file system is mounted there if at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,22 +46,37 @@ static int find_mount(const char *root, const char *list, const char *type,
 	return found ? 0 : -ENOENT;
 }
 
+/* /proc/1/..., or the same of our parent where a container hides process 1. */
+static void outside(char *path, const char *what)
+{
+	snprintf(path, PATH_MAX, "/proc/1/%s", what);
+	if (!access("/proc/1/root/", X_OK))
+		return;
+	snprintf(path, PATH_MAX, "/proc/%d/%s", getppid(), what);
+}
+
 static int find_anywhere(const char *type, const char *best, char *path)
 {
+	char root[PATH_MAX], mounts[PATH_MAX];
+
 	if (!find_mount("", "/proc/self/mounts", type, best, path))
 		return 0;
-	return find_mount("/proc/1/root", "/proc/1/mounts", type, best, path);
+	outside(root, "root");
+	outside(mounts, "mounts");
+	return find_mount(root, mounts, type, best, path);
 }
 
 /* In process 1's mount namespace: of a child, for a thread cannot enter one. */
 static int mount_bpffs(void)
 {
+	char path[PATH_MAX];
 	int status, ns;
 	pid_t pid;
 
+	outside(path, "ns/mnt");
 	pid = fork();
 	if (!pid) {
-		ns = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
+		ns = open(path, O_RDONLY | O_CLOEXEC);
 		if (ns >= 0 && setns(ns, CLONE_NEWNS))
 			_exit(errno);
 		_exit(mount("bpf", BPFFS, "bpf", 0, "mode=0700") ? errno : 0);
@@ -90,17 +105,43 @@ int qs_bpffs_path(char *path, int mount_it)
 	return find_anywhere("bpf", BPFFS, path);
 }
 
+/*
+ * Process 1's mounts may be out of reach, as in a container whose first process
+ * is another's: then the hierarchy, of which there is one, is mounted nowhere.
+ */
+static int mount_cgroup(void)
+{
+	QS_AUTO_FD int fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -1;
+	return fsmount(fs, FSMOUNT_CLOEXEC, 0);
+}
+
+static int open_root(void)
+{
+	char path[PATH_MAX];
+	int fd = -1;
+
+	if (!find_anywhere("cgroup2", "/sys/fs/cgroup", path))
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? mount_cgroup() : fd;
+}
+
 int qs_cgroup_open(const char *cgroup)
 {
-	char root[PATH_MAX], path[2 * PATH_MAX];
+	QS_AUTO_FD int root = open_root();
 	int fd;
 
-	if (find_anywhere("cgroup2", "/sys/fs/cgroup", root))
+	if (root < 0)
 		return qs_fail(EOPNOTSUPP, "cgroup v2 is not mounted: mount -t "
 					   "cgroup2 none /sys/fs/cgroup");
-	snprintf(path, sizeof(path), "%s/%s", root, cgroup);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (*cgroup == '/')
+		cgroup++;
+	fd = openat(root, *cgroup ? cgroup : ".",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return qs_fail(errno, "cgroup %s: %s", path, strerror(errno));
+		return qs_fail(errno, "cgroup \"%s\": %s", cgroup,
+			       strerror(errno));
 	return fd;
 }

@@ -18,7 +18,7 @@ load()
 		{ tail -n 5 <<<"$said" && return 1; }
 }
 
-for name in manager classifier; do
+for name in manager classifier manager_bands departed_bands dwcs_bands vds_bands; do
 	check "the $name loads on Linux $(uname -r)" load "$name"
 done
 done_testing

@@ -279,7 +279,7 @@ static void options_with_invalid_members_are_refused(void **state)
 	set_fails(fd, QS_ATTACH, &opt, sizeof(opt), EINVAL);
 	opt = good_option();
 	opt.sched = 200;
-	set_fails(fd, QS_ATTACH, &opt, sizeof(opt), EOPNOTSUPP);
+	set_fails(fd, QS_ATTACH, &opt, sizeof(opt), EPROTONOSUPPORT);
 	opt = good_option();
 	memset(opt.dev, 'e', sizeof(opt.dev));
 	set_fails(fd, QS_ATTACH, &opt, sizeof(opt), EOPNOTSUPP);

@@ -26,6 +26,7 @@ for object in "$QS_BUILD"/bpf/*.bpf.o; do
 	case $name in
 	classifier) check_program "$object" bpf_prog "the classifier" ;;
 	manager) check_program "$object" bpf_arena_alloc_pages "the manager" ;;
+	*_bands) check_program "$object" bpf_prog "${name%_bands} of the bands" ;;
 	*)
 		if [ -d "$QS_ROOT/schedulers/$name" ]; then
 			check_program "$object" bpf_qdisc_skb_drop "the qdisc $name"

@@ -112,6 +112,7 @@ void lab_up(int devices)
 {
 	int n;
 
+	setenv("QSOCKETS_ENGINE", "kernel", 0); /* none stands in for it */
 	receiver = new_namespace();
 	sender = new_namespace();
 	for (n = 0; n < devices && n < LAB_DEVICES; n++) {

@@ -8,7 +8,7 @@
 #define QS_BANDS_CLASSIFY_BPF_H
 
 #include "bpf/packet.bpf.h"
-#include "bpf/bands/judge.bpf.h"
+#include "schedulers/common/judge.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

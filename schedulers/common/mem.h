@@ -54,7 +54,7 @@ typedef struct qs_entry QS_MEM qs_entry_t;
 typedef struct qs_ring QS_MEM qs_ring_t;
 typedef struct qos_fate QS_MEM qs_fate_t;
 
-#ifdef QS_BANDED
+#if defined(QS_BANDED) && defined(__bpf__)
 #include "bpf/bands/state.bpf.h" /* qs_stream(), qs_ring() */
 #else
 QS_INLINE qs_slot_t *qs_slot(qs_core_t *c, __u32 i)

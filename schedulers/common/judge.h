@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
 /*
  * What becomes of a packet as it comes: by its stream's rules, which are the
  * core's, it is given up, or gets a band. All of it is done under the stream's
@@ -11,8 +11,12 @@
  * band up, the first one whose bound is not above the packet's rank takes it; if
  * none does, all bounds come down by as much as the highest one was wrong.
  */
-#ifndef QS_BANDS_JUDGE_BPF_H
-#define QS_BANDS_JUDGE_BPF_H
+#ifndef QS_COMMON_JUDGE_H
+#define QS_COMMON_JUDGE_H
+
+#include <qsockets/bands.h>
+
+#include "rules.h"
 
 #define STREAM_BANDS (QS_HTB_BANDS - 1)
 
@@ -28,7 +32,7 @@ struct verdict {
 /* ---- ranks and bands */
 
 /* The band of a rank, without taking it. */
-static __always_inline __u32 band_find(const struct qs_bands *b, __u64 rank)
+QS_INLINE __u32 band_find(const struct qs_bands *b, __u64 rank)
 {
 	__u32 k, band = 0;
 
@@ -38,8 +42,7 @@ static __always_inline __u32 band_find(const struct qs_bands *b, __u64 rank)
 	return band;
 }
 
-static __always_inline void band_take(struct qs_bands *b, __u32 band,
-				      __u64 rank)
+QS_INLINE void band_take(struct qs_bands *b, __u32 band, __u64 rank)
 {
 	__u64 wrong = QS_READ(b->bound[0]) - rank;
 	__u32 k;
@@ -55,7 +58,7 @@ static __always_inline void band_take(struct qs_bands *b, __u32 band,
 }
 
 /* Nothing is queued: a bound of then says nothing about now. */
-static __always_inline void bands_renew(struct qs_bands *b)
+QS_INLINE void bands_renew(struct qs_bands *b)
 {
 	__u32 k;
 
@@ -64,7 +67,7 @@ static __always_inline void bands_renew(struct qs_bands *b)
 }
 
 /* What leaves before a packet of that band. */
-static __always_inline __u64 bytes_ahead(const struct qs_bands *b, __u32 band)
+QS_INLINE __u64 bytes_ahead(const struct qs_bands *b, __u32 band)
 {
 	__s64 sum = 0, bytes;
 	__u32 k;
@@ -80,8 +83,8 @@ static __always_inline __u64 bytes_ahead(const struct qs_bands *b, __u32 band)
 /* ---- a unit's first packet */
 
 /* It is given up, and so is what else there is of its unit. */
-static __always_inline void give_up(struct qs_banded *t, struct verdict *v,
-				    __u32 fate, int ends)
+QS_INLINE void give_up(struct qs_banded *t, struct verdict *v, __u32 fate,
+		       int ends)
 {
 	v->fate = fate;
 	t->s.broken = !ends;
@@ -89,13 +92,13 @@ static __always_inline void give_up(struct qs_banded *t, struct verdict *v,
 }
 
 /* Is it so far ahead of its periods that it goes as best effort, or not at all? */
-static __always_inline int too_early(const struct qs_stream *s, __u64 now)
+QS_INLINE int too_early(const struct qs_stream *s, __u64 now)
 {
 	return s->now.ipg && s->release > now + QS_BANDS_AHEAD * qs_period(s);
 }
 
-static __always_inline void overrate(struct qs_bands *b, struct qs_banded *t,
-				     struct verdict *v, int ends)
+QS_INLINE void overrate(struct qs_bands *b, struct qs_banded *t,
+			struct verdict *v, int ends)
 {
 	struct qs_stream *s = &t->s;
 
@@ -110,9 +113,9 @@ static __always_inline void overrate(struct qs_bands *b, struct qs_banded *t,
 }
 
 /* In time or late, by what is before it; dropped if it must not be late. */
-static __always_inline void timed(struct qs_bands *b, struct qs_banded *t,
-				  const struct qs_packet *p, __u64 now,
-				  struct verdict *v, int ends)
+QS_INLINE void timed(struct qs_bands *b, struct qs_banded *t,
+		     const struct qs_packet *p, __u64 now, struct verdict *v,
+		     int ends)
 {
 	struct qs_stream *s = &t->s;
 	__u64 rank = sched_rank(s);
@@ -144,8 +147,8 @@ static __always_inline void timed(struct qs_bands *b, struct qs_banded *t,
  * deadlines of their own: none gets a higher band than the one before it. What
  * went as best effort is not waited for, but by TCP, which takes it for lost.
  */
-static __always_inline void keep_order(struct qs_banded *t,
-				       const struct qs_packet *p, __u32 last)
+QS_INLINE void keep_order(struct qs_banded *t, const struct qs_packet *p,
+			  __u32 last)
 {
 	int reliable = p->flags & QS_CBF_RELIABLE;
 
@@ -155,9 +158,9 @@ static __always_inline void keep_order(struct qs_banded *t,
 		t->band = last;
 }
 
-static __always_inline void unit_begin(struct qs_bands *b, struct qs_banded *t,
-				       const struct qs_packet *p, __u64 now,
-				       struct verdict *v, int ends)
+QS_INLINE void unit_begin(struct qs_bands *b, struct qs_banded *t,
+			  const struct qs_packet *p, __u64 now,
+			  struct verdict *v, int ends)
 {
 	struct qs_stream *s = &t->s;
 	__u32 last = t->band;
@@ -179,9 +182,8 @@ static __always_inline void unit_begin(struct qs_bands *b, struct qs_banded *t,
 /* ---- any packet */
 
 /* The rest of a unit that has lost a part already. */
-static __always_inline int is_broken(struct qs_bands *b, struct qs_banded *t,
-				     const struct qs_packet *p,
-				     struct verdict *v)
+QS_INLINE int is_broken(struct qs_bands *b, struct qs_banded *t,
+			const struct qs_packet *p, struct verdict *v)
 {
 	struct qs_stream *s = &t->s;
 
@@ -196,15 +198,14 @@ static __always_inline int is_broken(struct qs_bands *b, struct qs_banded *t,
 }
 
 /* Is the stream's share of the queues taken, or all there is? */
-static __always_inline int is_full(const struct qs_bands *b,
-				   const struct qs_stream *s)
+QS_INLINE int is_full(const struct qs_bands *b, const struct qs_stream *s)
 {
 	return (__s32)QS_READ(s->packets) >= (__s32)b->core.stream_limit ||
 	       QS_READ(b->packets) >= (__s32)b->core.n_slots;
 }
 
-static __always_inline void refuse(struct qs_bands *b, struct qs_banded *t,
-				   struct verdict *v, int ends)
+QS_INLINE void refuse(struct qs_bands *b, struct qs_banded *t,
+		      struct verdict *v, int ends)
 {
 	struct qs_stream *s = &t->s;
 
@@ -221,8 +222,8 @@ static __always_inline void refuse(struct qs_bands *b, struct qs_banded *t,
 }
 
 /* A unit that was begun may have ended without saying so. */
-static __always_inline void end_overdue(struct qs_banded *t,
-					const struct qs_packet *p, __u64 now)
+QS_INLINE void end_overdue(struct qs_banded *t, const struct qs_packet *p,
+			   __u64 now)
 {
 	if (!t->inside || (!(p->flags & QS_TX_FRAME_START) &&
 			   now < t->unit.arrival + QS_FRAME_NS))
@@ -232,8 +233,7 @@ static __always_inline void end_overdue(struct qs_banded *t,
 }
 
 /* Nobody believes numbers of before the queues were empty. */
-static __always_inline void recount(const struct qs_bands *b,
-				    struct qs_banded *t)
+QS_INLINE void recount(const struct qs_bands *b, struct qs_banded *t)
 {
 	__u32 epoch = QS_READ(b->epoch);
 
@@ -246,9 +246,8 @@ static __always_inline void recount(const struct qs_bands *b,
 }
 
 /* The stream's lock is held. */
-static __always_inline void judge(struct qs_bands *b, struct qs_banded *t,
-				  const struct qs_packet *p, __u64 now,
-				  struct verdict *v)
+QS_INLINE void judge(struct qs_bands *b, struct qs_banded *t,
+		     const struct qs_packet *p, __u64 now, struct verdict *v)
 {
 	struct qs_stream *s = &t->s;
 	int ends;

@@ -72,6 +72,8 @@ static __always_inline void info_stream(struct qos_info *o, struct qs_sock *ss)
 		return;
 	}
 	qs_info_fill(o, dev, qs_window(ss->dev), attached_stream(ss), ss->gen);
+	if (qs_is_blind(qs_window(ss->dev)))
+		o->engine = QOS_ENGINE_NONE;
 	info_rate(o, ss);
 	o->rate = ss->rate;
 }

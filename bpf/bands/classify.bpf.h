@@ -98,14 +98,14 @@ static __noinline int classify(struct __sk_buff *skb, const struct qs_sock *ss,
 	t = qs_banded(ss->dev, p->stream);
 	if (QS_LIFE_GEN(QS_READ(t->s.life)) != p->gen)
 		return QS_TCX_NEXT; /* as best effort */
-	if (QS_READ(b->packets) <= 0)
-		bands_renew(b);
+	bands_check(b, now);
 	judge_locked(b, t, p, now, &v);
 	if (QS_READ(t->s.ring) || t->s.violations != v.violations)
 		tell(b, t, p, &v);
 	if (v.fate)
 		return QS_TCX_DROP;
-	count_in(b, t, p, &v);
+	if (!QS_READ(b->blind))
+		count_in(b, t, p, &v);
 	write_packet(skb, p, &v, now);
 	return QS_TCX_NEXT;
 }

@@ -85,19 +85,6 @@ static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
 		departed(b, &t->s, &cb, len);
 }
 
-/* Whatever is still counted was lost on its way. */
-static __always_inline void emptied(struct qs_bands *b)
-{
-	__u32 k;
-
-	if (!b->packets)
-		return;
-	b->packets = 0;
-	for (k = 0; k < QS_HTB_BANDS; k++)
-		b->bytes[k] = 0;
-	b->epoch++;
-}
-
 static __always_inline struct qs_bands *bands_of(const struct net_device *dev)
 {
 	struct qs_if_key key = { .ifindex = dev->ifindex };
@@ -124,7 +111,9 @@ int BPF_PROG(qs_departed, struct Qdisc *q, const struct netdev_queue *txq,
 		packet(b, skb);
 		skb = skb->next;
 	}
-	if (!q->q.qlen)
-		emptied(b);
+	b->moved_at = bpf_ktime_get_ns();
+	b->blind = 0;
+	if (!q->q.qlen && b->packets)
+		qs_bands_forget(b);
 	return 0;
 }

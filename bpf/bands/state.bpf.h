@@ -98,6 +98,12 @@ QS_INLINE struct qs_ring *qs_ring(struct qs_core *c, __u32 i)
 	return r ? r : &qs_no_ring;
 }
 
+/* Does HTB do nothing, as far as is known? */
+QS_INLINE int qs_is_blind(const struct qs_core *c)
+{
+	return ((const struct qs_bands *)c)->blind;
+}
+
 /* There is no arena, and no queue in which a frame could be without its end. */
 #define qs_use_arena() ((void)0)
 #define qs_stream_closed(c, i) ((void)(i))

@@ -31,11 +31,33 @@ struct qs_bands {
 	__s32 packets;
 	__u32 epoch;
 	/*
+	 * When a packet came to empty queues, or left: classifier and departure.
+	 * Where that is long ago, HTB is not there any more, and nothing is
+	 * counted, or judged by what is counted, until a packet leaves it again.
+	 */
+	__u64 moved_at;
+	__u32 blind;
+	__u32 zero;
+	/*
 	 * The least rank that each band takes, highest band first: classifier,
 	 * under no lock. Who loses a race puts one packet a band beside its own.
 	 */
 	__u64 bound[QS_HTB_BANDS - 1];
 };
+
+/* Even at 64 kbit/s a packet leaves every 200 ms. */
+#define QS_BANDS_STUCK_NS 1000000000ull
+
+/* Nothing is queued: what is still counted was lost. */
+QS_INLINE void qs_bands_forget(struct qs_bands *b)
+{
+	__u32 k;
+
+	b->packets = 0;
+	for (k = 0; k < QS_HTB_BANDS; k++)
+		b->bytes[k] = 0;
+	b->epoch++;
+}
 
 /* An entry of the device's map in "qs_streams". */
 struct qs_banded {

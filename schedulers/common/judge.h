@@ -58,12 +58,24 @@ QS_INLINE void band_take(struct qs_bands *b, __u32 band, __u64 rank)
 }
 
 /* Nothing is queued: a bound of then says nothing about now. */
-QS_INLINE void bands_renew(struct qs_bands *b)
+QS_INLINE void bands_renew(struct qs_bands *b, __u64 now)
 {
 	__u32 k;
 
 	for (k = 0; k < STREAM_BANDS; k++)
 		b->bound[k] = 0;
+	b->moved_at = now;
+}
+
+/* Before a packet is judged: is what was counted still true? */
+QS_INLINE void bands_check(struct qs_bands *b, __u64 now)
+{
+	if (QS_READ(b->packets) <= 0) {
+		bands_renew(b, now);
+	} else if (now > QS_READ(b->moved_at) + QS_BANDS_STUCK_NS) {
+		b->blind = 1;
+		qs_bands_forget(b);
+	}
 }
 
 /* What leaves before a packet of that band. */

@@ -78,6 +78,7 @@ static void depart(struct lab *l, __u32 band)
 	l->free_at += qs_wire_time(&l->b.core, w->len);
 	l->b.packets--;
 	l->b.bytes[band] -= w->len;
+	l->b.moved_at = l->free_at;
 	s->packets--;
 	l->sent[w->stream] += w->ends;
 	l->late[w->stream] += w->ends && w->deadline &&
@@ -134,8 +135,9 @@ static __u32 put(struct lab *l, __u32 i, __u32 len, __u32 flags, __u64 deadline)
 	};
 
 	memset(&l->last, 0, sizeof(l->last));
+	bands_check(&l->b, l->now);
 	judge(&l->b, &l->t[i], &p, l->now, &l->last);
-	if (!l->last.fate)
+	if (!l->last.fate && !l->b.blind)
 		queue(l, i, len, &l->last);
 	return l->last.fate;
 }
@@ -370,6 +372,31 @@ static void after_a_loss_the_numbers_come_right(void **state)
 	drain(&l);
 }
 
+static void where_nothing_leaves_nothing_is_held_against_it(void **state)
+{
+	struct lab l;
+	int k;
+
+	(void)state;
+	lab_init(&l);
+	attach(&l, 0, 0, 1, 20 * MS, 0);
+	for (k = 0; k < 50; k++) { /* the qdisc was deleted: it never runs */
+		l.now += 20 * MS;
+		put(&l, 0, 1000, 0, 0);
+	}
+	l.now += QS_BANDS_STUCK_NS;
+	for (k = 0; k < 1000; k++) {
+		l.now += 20 * MS;
+		assert_int_equal(put(&l, 0, 1000, 0, 0), 0);
+	}
+	assert_int_equal(l.b.packets, 0);
+	for (k = 0; k < QS_HTB_BANDS; k++)
+		while (l.head[k]) {
+			l.b.packets++;
+			depart(&l, k);
+		}
+}
+
 /* ---- order */
 
 static void earlier_deadlines_go_first(void **state)
@@ -486,6 +513,8 @@ int main(void)
 		cmocka_unit_test(a_frame_without_an_end_ends),
 		cmocka_unit_test(a_stream_has_its_share_of_the_queue),
 		cmocka_unit_test(after_a_loss_the_numbers_come_right),
+		cmocka_unit_test(
+			where_nothing_leaves_nothing_is_held_against_it),
 		cmocka_unit_test(earlier_deadlines_go_first),
 		cmocka_unit_test(a_stream_stays_in_order),
 		cmocka_unit_test(tcp_waits_for_its_demoted_segments),

@@ -446,6 +446,7 @@ int inproc_start(void)
 	qs_close(&inproc.event);
 	qs_close(&inproc.epoll);
 	inproc.event = inproc.epoll = -1;
-	return qs_fail(err, "cannot start the thread that sends: %s",
-		       strerror(err));
+	/* EAGAIN is "try again", and a queue that is full */
+	return qs_fail(err == EAGAIN ? ENOMEM : err,
+		       "cannot start the thread that sends: %s", strerror(err));
 }

@@ -214,8 +214,8 @@ static int make_room(const struct inproc_sock *sock, size_t size,
 }
 
 /* Waiting would be in vain: the frame is as long as the queue. */
-static int frame_too_long(const struct inproc_sock *sock,
-			  const struct qs_packet *p, __u64 now)
+static int frame_too_long(struct inproc_sock *sock, const struct qs_packet *p,
+			  __u64 now)
 {
 	const struct qs_core_ops *ops = inproc.sched->ops;
 
@@ -223,7 +223,7 @@ static int frame_too_long(const struct inproc_sock *sock,
 		return 0;
 	ops->refuse(inproc.core, p, now);
 	drop_doomed(now);
-	inproc_tell((struct inproc_sock *)sock);
+	inproc_tell(sock);
 	inproc_wake();
 	return qs_fail(ENOBUFS, "the frame alone fills the queue");
 }

@@ -106,6 +106,36 @@ static void what_is_late_by_then_is_dropped(void **state)
 	close(sink);
 }
 
+/* Plain calls took the room that the engine knew of: its messages wait for more. */
+static void plain_calls_may_fill_it(void **state)
+{
+	char text[3][LONG] = { "b", "c", "d" };
+	struct iovec iov[3] = { { text[0], LONG },
+				{ text[1], LONG },
+				{ text[2], LONG } };
+	struct qmmsghdr msgs[3] = { 0 };
+	struct sockaddr_in at;
+	int sink = loop_sink(&at), fd = slow_sender(&at), n = 0, k;
+	char plain[LONG] = "p";
+
+	(void)state;
+	loop_send(fd, 'a', LONG, DWCS_NON_DROPPABLE, 0);
+	while (send(fd, plain, LONG, MSG_DONTWAIT) == LONG)
+		n++;
+	assert_int_equal(errno, EAGAIN);
+	for (k = 0; k < 3; k++) {
+		msgs[k].msg_hdr.msg_iov = &iov[k];
+		msgs[k].msg_hdr.msg_iovlen = 1;
+	}
+	assert_int_equal(qsendmmsg(fd, msgs, 3, 0), 3);
+	loop_expect(sink, "a");
+	for (k = 0; k < n; k++)
+		loop_expect(sink, "p");
+	loop_expect(sink, "bcd");
+	assert_int_equal(qclose(fd), 0);
+	close(sink);
+}
+
 /* One that takes nothing is in nobody's way. */
 static void others_go_on(void **state)
 {
@@ -157,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_buffer_loses_nothing),
 		cmocka_unit_test(what_is_late_by_then_is_dropped),
+		cmocka_unit_test(plain_calls_may_fill_it),
 		cmocka_unit_test(others_go_on),
 		cmocka_unit_test(the_rate_is_the_interface_s),
 	};

@@ -89,8 +89,10 @@ static __always_inline __u64 datagram(struct __sk_buff *skb, __u32 *flags)
 	if (!(part & FRAG_FIRST))
 		tx &= ~(__u64)QS_TX_FRAME_START;
 	if (!(part & FRAG_LAST)) {
-		tx &= ~(__u64)QS_TX_FRAME_END;
 		*flags = QS_CBF_MORE;
+		if (tx & QS_TX_FRAME_END)
+			*flags |= QS_CBF_END_AFTER;
+		tx &= ~(__u64)QS_TX_FRAME_END;
 	}
 	return tx;
 }

@@ -133,6 +133,7 @@ _Static_assert(sizeof(struct qs_cb) == 20, "qs_cb");
 #define QS_CBF_RELIABLE 0x200u /* TCP: never dropped for its deadline */
 #define QS_CBF_MORE 0x400u /* an IP fragment, and not the last */
 #define QS_CBF_KNOWN 0x700u
+#define QS_CBF_END_AFTER 0x2000u /* such a one, whose message ends a frame */
 
 /* ---- the bands: classes of an HTB that is the device's root qdisc */
 

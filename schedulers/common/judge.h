@@ -257,9 +257,8 @@ QS_INLINE void recount(const struct qs_bands *b, struct qs_banded *t)
 	t->s.bytes = 0;
 }
 
-/* The stream's lock is held. */
-QS_INLINE void judge(struct qs_bands *b, struct qs_banded *t,
-		     const struct qs_packet *p, __u64 now, struct verdict *v)
+QS_INLINE void decide(struct qs_bands *b, struct qs_banded *t,
+		      const struct qs_packet *p, __u64 now, struct verdict *v)
 {
 	struct qs_stream *s = &t->s;
 	int ends;
@@ -284,6 +283,26 @@ QS_INLINE void judge(struct qs_bands *b, struct qs_banded *t,
 		v->deadline = s->deadline;
 	v->flags = (t->unit.late ? QS_CBF_LATE : 0) |
 		   (ends ? QS_CBF_UNIT_END : 0);
+}
+
+/* The stack sends no more of a datagram after a fragment that was dropped. */
+QS_INLINE void cut_off(struct qs_banded *t, __u32 flags)
+{
+	if (flags & QS_CBF_END_AFTER)
+		t->s.framed = 0;
+	if (t->s.framed)
+		return;
+	t->s.broken = 0;
+	t->inside = 0;
+}
+
+/* The stream's lock is held. */
+QS_INLINE void judge(struct qs_bands *b, struct qs_banded *t,
+		     const struct qs_packet *p, __u64 now, struct verdict *v)
+{
+	decide(b, t, p, now, v);
+	if (v->fate && (p->flags & QS_CBF_MORE))
+		cut_off(t, p->flags);
 }
 
 #endif

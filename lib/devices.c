@@ -80,7 +80,9 @@ static int read_streams(struct qs_core *core, struct qs_device_view *view)
 			continue;
 		v = &view->stream[view->streams++];
 		v->id = i;
-		v->closed = refs == 1 && s->packets;
+		/* the bands engine has no queue that outlives its socket */
+		v->closed = refs == 1 && s->packets &&
+			    view->dev.engine != QOS_ENGINE_BANDS;
 		view_stream(&view->dev, core, v);
 	}
 	return 0;

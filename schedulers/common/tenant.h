@@ -53,6 +53,8 @@ QS_INLINE void qs_tenant(qs_stream_t *s, __u32 gen)
 {
 #ifdef QS_BANDED
 	qs_stream_clear(s, gen);
+	s->cur_oln = s->attr.oln;
+	s->cur_old = s->attr.old;
 #else
 	(void)s;
 	(void)gen;

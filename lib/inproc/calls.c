@@ -150,16 +150,25 @@ static int init_device(const struct qs_sched *sched, const struct qs_dev *dev,
 }
 
 /* One that nobody initialised is made as it is needed. */
-static int need_device(const struct qs_sched *sched, const struct qs_dev *dev)
+static int need_device(const struct qs_sched *sched, const char *interface)
 {
+	struct qos_device d = { 0 };
+	struct qs_dev dev;
+	int err;
+
 	if (inproc.core && !inproc.over && inproc.sched == sched)
 		return 0;
-	if (!inproc.initialised && is_free())
-		return make_device(sched, dev);
-	return qs_fail(EOPNOTSUPP,
-		       "the device \"" QS_INPROC_DEV "\" of this process is "
-		       "managed by \"%s\", not by \"%s\"",
-		       inproc.sched->name, sched->name);
+	if (inproc.initialised || !is_free())
+		return qs_fail(EOPNOTSUPP,
+			       "the device \"" QS_INPROC_DEV
+			       "\" of this process is managed by \"%s\", not "
+			       "by \"%s\"",
+			       inproc.sched->name, sched->name);
+	err = qs_settings_complete(&d);
+	if (err)
+		return err;
+	describe(&dev, sched, &d, interface);
+	return make_device(sched, &dev);
 }
 
 int qs_inproc_init(const struct qos_params *params,
@@ -317,19 +326,14 @@ static int check_free(int fd)
 int qs_inproc_attach(int fd, const struct qs_sched *sched,
 		     const struct qs_attach *opt)
 {
-	struct qos_device d = { 0 };
-	struct qs_dev dev;
 	int err = qs_fd_check(fd);
 
 	if (!err)
 		err = check_free(fd);
-	if (!err)
-		err = qs_settings_complete(&d);
 	if (err)
 		return err;
-	describe(&dev, sched, &d, opt->dev);
 	inproc_lock();
-	err = need_device(sched, &dev);
+	err = need_device(sched, opt->dev);
 	if (!err)
 		err = attach(fd, opt);
 	if (!err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a caller can get wrong: the error, and that nothing has changed. */
+/* engines: kernel bands inproc */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,10 +66,12 @@ static void close_stream(const struct stream *s)
 	lab_until(lab_streams("eth0") == 0);
 }
 
+/* That can be attached to eth0. */
 static int plain_socket(void)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	lab_use("eth0");
 	assert_true(fd >= 0);
 	return fd;
 }
@@ -394,7 +397,7 @@ static void a_change_does_not_move_to_another_device(void **state)
 static void who_finds_no_stream_left_is_best_effort(void **state)
 {
 	struct qos_params params = lab_params("eth1", &good);
-	int fds[STREAMS], sink, fd = plain_socket();
+	int fds[STREAMS], sink, fd;
 	struct qos_info info;
 	union lab_address to;
 	char room[8];
@@ -403,6 +406,7 @@ static void who_finds_no_stream_left_is_best_effort(void **state)
 	(void)state;
 	for (i = 0; i < STREAMS; i++)
 		fds[i] = lab_socket(AF_INET, SOCK_DGRAM, "eth1", &good);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	assert_call_fails(qattach(fd, &params), ENOSPC);
 	assert_call_fails(qsocket(AF_INET, SOCK_DGRAM, 0, &params), ENOSPC);
 	assert_call_fails(qinfo(fd, &info, sizeof(info)), ENOTCONN);
@@ -571,5 +575,5 @@ int main(void)
 		cmocka_unit_test(a_host_without_a_manager_says_so_too),
 	};
 
-	return cmocka_run_group_tests_name("bad_input", tests, set_up, NULL);
+	return lab_run("bad_input", tests, set_up, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A program can ask what became of its messages, and is woken for it. */
+/* engines: kernel bands inproc */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -243,7 +244,8 @@ static void a_frame_ends_when_its_socket_is_closed(void **state)
 	(void)state;
 	lab_send(f.fd, "1", 1, &start, &f.to);
 	lab_send(f.fd, "2", 1, NULL, &f.to);
-	assert_true(lab_is_empty(f.sink));
+	if (lab_engine() != QOS_ENGINE_BANDS) /* which holds back nothing */
+		assert_true(lab_is_empty(f.sink));
 	qclose(f.fd);
 	/* whatever the device does next, it sees the close */
 	plain = socket(AF_INET, SOCK_DGRAM, 0);
@@ -556,5 +558,5 @@ int main(void)
 		cmocka_unit_test(so_many_can_watch_at_once),
 	};
 
-	return cmocka_run_group_tests_name("fates", tests, set_up, tear_down);
+	return lab_run("fates", tests, set_up, tear_down);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream lives as long as its socket, and until its last packet has left. */
+/* engines: kernel bands inproc */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,10 +10,14 @@
 
 #include "lab.h"
 
-/* One leaves at once, the others each a period later. */
+/* The device is so slow that a message takes 600 ms. One leaves at once, the
+ * others wait for it. */
+#define RATE 17000
+#define SIZE 1250
 #define QUEUED 4
-#define PERIOD_US 600000
+#define PERIOD_US 2000
 
+static const struct qos_device device = { .rate = RATE };
 static struct q_dwcs_attr slow = {
 	.old = 10,
 	.ipg = PERIOD_US,
@@ -25,29 +30,40 @@ static union lab_address to;
 /* For children too: returns whether all were sent. */
 static int send_some(int fd)
 {
+	static const char message[SIZE];
 	int i;
 
 	for (i = 0; i < QUEUED; i++)
-		if (qsendto(fd, "queued", 6, 0, &to.any, lab_address_size(&to),
-			    NULL) != 6)
+		if (qsendto(fd, message, SIZE, 0, &to.any,
+			    lab_address_size(&to), NULL) != SIZE)
 			return 0;
 	return 1;
 }
 
 static void expect_some(void)
 {
-	char room[16];
+	char room[SIZE + 1];
 	int i;
 
 	for (i = 0; i < QUEUED; i++)
 		assert_int_equal(lab_receive(sink, room, sizeof(room), NULL),
-				 6);
+				 SIZE);
+}
+
+/* Of streams whose sockets are closed, but their queues are there. The bands have
+ * none of a stream's own, and those of a process are seen by nobody. */
+static void expect_left(int n)
+{
+	if (lab_engine() == QOS_ENGINE_BANDS)
+		n = 0;
+	if (lab_engine() != QOS_ENGINE_INPROC)
+		assert_int_equal(lab_closed_streams("eth0"), n);
 }
 
 /* The socket is closed: the stream is there while its queue is, and no longer. */
 static void expect_the_rest(void)
 {
-	assert_int_equal(lab_closed_streams("eth0"), 1);
+	expect_left(1);
 	expect_some();
 	lab_until(lab_streams("eth0") == 0);
 	assert_true(lab_is_empty(sink));
@@ -61,7 +77,7 @@ static void closing_leaves_what_is_queued(void **state)
 
 	(void)state;
 	assert_true(send_some(fd));
-	assert_int_equal(lab_closed_streams("eth0"), 0);
+	expect_left(0);
 	assert_call_succeeds(qclose(fd));
 	expect_the_rest();
 }
@@ -86,7 +102,7 @@ static void detaching_leaves_what_is_queued(void **state)
 	assert_call_succeeds(qdetach(fd));
 	/* the next attachment is another stream, with nothing of the first */
 	assert_call_succeeds(qattach(fd, &params));
-	assert_int_equal(lab_streams("eth0"), 2);
+	expect_left(1);
 	assert_int_equal(lab_info(fd).backlog_packets, 0);
 	assert_int_equal(lab_info(fd).sent_packets, 0);
 	assert_call_succeeds(qclose(fd));
@@ -103,7 +119,7 @@ static void duplicates_share_the_stream(void **state)
 	assert_int_equal(lab_info(copy).backlog_packets,
 			 lab_info(fd).backlog_packets);
 	assert_call_succeeds(qclose(fd));
-	assert_int_equal(lab_closed_streams("eth0"), 0);
+	expect_left(0);
 	expect_some();
 	lab_until(lab_info(copy).sent_units == QUEUED);
 	assert_int_equal(lab_streams("eth0"), 1);
@@ -139,17 +155,13 @@ static void a_frame_without_an_end_does_not_keep_the_stream(void **state)
 {
 	struct packet_flags start = { .drop_flag = QSOCK_FRAME_START };
 	int fd = lab_socket(AF_INET, SOCK_DGRAM, "eth0", &slow);
+	char room[8];
 
 	(void)state;
 	lab_send(fd, "begun", 5, &start, &to);
-	assert_int_equal(lab_info(fd).backlog_packets, 1);
 	assert_call_succeeds(qclose(fd));
 	lab_until(lab_streams("eth0") == 0);
-	while (!lab_is_empty(sink)) {
-		char room[8];
-
-		lab_receive(sink, room, sizeof(room), NULL);
-	}
+	assert_int_equal(lab_receive(sink, room, sizeof(room), NULL), 5);
 }
 
 /* ---- others */
@@ -231,7 +243,7 @@ static int close_in_child(void *data)
 	const int *fd = data;
 	struct qos_info info;
 
-	if (qinfo(*fd, &info, sizeof(info)) || info.backlog_packets == 0)
+	if (qinfo(*fd, &info, sizeof(info)) || info.ipg != PERIOD_US)
 		return 1;
 	return qclose(*fd) ? 2 : 0;
 }
@@ -243,7 +255,7 @@ static void the_childs_close_leaves_the_parents_stream(void **state)
 	(void)state;
 	assert_true(send_some(fd));
 	assert_int_equal(lab_join(lab_fork(close_in_child, &fd)), 0);
-	assert_int_equal(lab_closed_streams("eth0"), 0);
+	expect_left(0);
 	expect_some();
 	lab_until(lab_info(fd).sent_units == QUEUED);
 	assert_call_succeeds(qclose(fd));
@@ -258,7 +270,9 @@ struct heir {
 /* Uses the stream as its own once told so. */
 static int use_stream(int fd, const struct pipes *p)
 {
-	struct q_dwcs_attr attr = { .old = 5, .ipg = 1000 };
+	struct q_dwcs_attr attr = { .old = 5,
+				    .ipg = 1000,
+				    .stream_flags = DWCS_NON_DROPPABLE };
 	struct qos_params params = lab_params("", &attr);
 	struct qos_info info;
 
@@ -288,7 +302,7 @@ static void expect_heir(struct heir *heir, pid_t pid)
 	char room[8];
 
 	assert_int_equal(lab_streams("eth0"), 1);
-	assert_int_equal(lab_closed_streams("eth0"), 0);
+	expect_left(0);
 	assert_true(tell(heir->p.down[1]));
 	assert_true(hear(heir->p.up[0]));
 	assert_int_equal(lab_receive(sink, room, sizeof(room), NULL), 4);
@@ -442,8 +456,6 @@ static void the_stream_does_not_go_with_exec_if_told_so(void **state)
 
 static int set_up(void **state)
 {
-	static const struct qos_device device;
-
 	(void)state;
 	lab_up(1);
 	lab_init("eth0", &device);
@@ -482,5 +494,5 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return executed(atoi(argv[1]));
-	return cmocka_run_group_tests_name("life", tests, set_up, tear_down);
+	return lab_run("life", tests, set_up, tear_down);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "excuses.h"
 #include "lab.h"
 
 #define NSEC 1000000000ll
@@ -23,6 +25,66 @@ static const char *const prefix4[LAB_DEVICES] = { "192.0.2.", "198.51.100.",
 						  "203.0.113." };
 
 static int sender = -1, receiver = -1; /* their namespaces */
+
+/* ---- the engine */
+
+unsigned int lab_engine(void)
+{
+	const char *name = getenv("QSOCKETS_ENGINE");
+
+	if (!name || !strcmp(name, "kernel"))
+		return QOS_ENGINE_KERNEL;
+	if (!strcmp(name, "bands"))
+		return QOS_ENGINE_BANDS;
+	if (!strcmp(name, "inproc"))
+		return QOS_ENGINE_INPROC;
+	print_error("QSOCKETS_ENGINE is \"%s\"\n", name);
+	abort();
+}
+
+static void excused(void **state)
+{
+	(void)state;
+}
+
+/* What follows a test's name is printed with it, and is TAP's way to skip it. */
+static int excuse(const char *group, struct CMUnitTest *test)
+{
+	const char *reason = excuse_of(lab_engine(), group, test->name);
+	char *name;
+
+	if (!reason)
+		return 0;
+	if (asprintf(&name, "%s # SKIP %s", test->name, reason) < 0)
+		abort();
+	test->name = name; /* until the program ends */
+	test->test_func = excused;
+	return 1;
+}
+
+int lab_run_tests(const char *group, const struct CMUnitTest *tests, size_t n,
+		  CMFixtureFunction set_up, CMFixtureFunction tear_down)
+{
+	struct CMUnitTest *some = calloc(n, sizeof(*some));
+	const char *unused;
+	size_t i, skipped = 0;
+	int failed;
+
+	if (!some)
+		abort();
+	for (i = 0; i < n; i++) {
+		some[i] = tests[i];
+		skipped += excuse(group, &some[i]);
+	}
+	failed = _cmocka_run_group_tests(group, some, n,
+					 skipped < n ? set_up : NULL,
+					 skipped < n ? tear_down : NULL);
+	unused = excuse_unused(lab_engine(), group);
+	if (unused)
+		print_error("an excuse names no test: %s\n", unused);
+	free(some);
+	return failed || unused;
+}
 
 /* ---- privilege */
 
@@ -127,20 +189,97 @@ void lab_up(int devices)
 	lab_enter_sender();
 }
 
+/* The settings of the devices that the one of this process can be. */
+static struct own_device {
+	char name[IFNAMSIZ];
+	struct qos_device settings;
+} own[LAB_DEVICES];
+static struct own_device *used; /* what it is now */
+
+static struct own_device *own_device(const char *dev)
+{
+	int i;
+
+	for (i = 0; i < LAB_DEVICES; i++)
+		if (!strcmp(own[i].name, dev))
+			return &own[i];
+	return NULL;
+}
+
+static void leave_own(void)
+{
+	if (used)
+		assert_call_succeeds(qsockfini(used->name));
+	used = NULL;
+}
+
+void lab_use(const char *dev)
+{
+	struct own_device *o = *dev ? own_device(dev) : used;
+	struct qos_params params = lab_params(dev, NULL);
+
+	if (lab_engine() != QOS_ENGINE_INPROC || !o || o == used)
+		return;
+	leave_own();
+	assert_call_succeeds(
+		qsockinit_device(&params, &o->settings, sizeof(o->settings)));
+	used = o;
+}
+
+const char *lab_name(const char *dev)
+{
+	return lab_engine() == QOS_ENGINE_INPROC ? "inproc" : dev;
+}
+
+static void own_init(const char *dev, const struct qos_device *device)
+{
+	struct own_device *o = own_device(dev);
+
+	if (!o)
+		o = own_device("");
+	if (!o)
+		abort();
+	snprintf(o->name, sizeof(o->name), "%s", dev);
+	if (o == used)
+		leave_own();
+	o->settings = *device;
+	lab_use(dev);
+}
+
 void lab_init(const char *dev, const struct qos_device *device)
 {
 	struct qos_params params = lab_params(dev, NULL);
-	uid_t user = become_root();
+	uid_t user;
 
+	if (lab_engine() == QOS_ENGINE_INPROC) {
+		own_init(dev, device);
+		return;
+	}
+	user = become_root();
 	assert_call_succeeds(
 		qsockinit_device(&params, device, sizeof(*device)));
 	become(user);
 }
 
+static void own_fini(const char *dev)
+{
+	struct own_device *o = own_device(dev);
+
+	assert_non_null(o);
+	if (o == used)
+		leave_own();
+	*o->name = 0;
+}
+
 void lab_fini(const char *dev)
 {
-	uid_t user = become_root();
+	uid_t user;
 
+	if (lab_engine() == QOS_ENGINE_INPROC) {
+		own_fini(dev);
+		return;
+	}
+	user = become_root();
 	assert_call_succeeds(qsockfini(dev));
 	become(user);
 }
@@ -263,8 +402,10 @@ struct qos_params lab_params(const char *dev, struct q_dwcs_attr *attr)
 int lab_socket(int domain, int type, const char *dev, struct q_dwcs_attr *attr)
 {
 	struct qos_params params = lab_params(dev, attr);
-	int fd = qsocket(domain, type, 0, &params);
+	int fd;
 
+	lab_use(dev);
+	fd = qsocket(domain, type, 0, &params);
 	if (fd < 0)
 		lab_fail_call("qsocket()", __FILE__, __LINE__);
 	return fd;
@@ -323,13 +464,33 @@ static int count(const char *dev, int closed_only)
 	return n;
 }
 
+static int count_own(const char *dev)
+{
+	const struct dirent *entry;
+	struct qos_info info;
+	int n = 0;
+	DIR *fds;
+
+	if (used != own_device(dev))
+		return 0;
+	fds = opendir("/proc/self/fd");
+	assert_non_null(fds);
+	while ((entry = readdir(fds)))
+		n += *entry->d_name != '.' &&
+		     !qinfo(atoi(entry->d_name), &info, sizeof(info));
+	closedir(fds);
+	return n;
+}
+
 int lab_streams(const char *dev)
 {
-	return count(dev, 0);
+	return lab_engine() == QOS_ENGINE_INPROC ? count_own(dev) :
+						   count(dev, 0);
 }
 
 int lab_closed_streams(const char *dev)
 {
+	assert_int_not_equal(lab_engine(), QOS_ENGINE_INPROC);
 	return count(dev, 1);
 }
 
@@ -351,6 +512,14 @@ int64_t lab_now(void)
 int64_t lab_real_now(void)
 {
 	return read_clock(CLOCK_REALTIME);
+}
+
+void lab_pause_until(int64_t when)
+{
+	struct timespec at = { when / NSEC, when % NSEC };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL))
+		;
 }
 
 void lab_wait(int64_t start, const char *condition, const char *file, int line)

@@ -27,6 +27,17 @@
 #define LAB_PATIENCE_NS 30000000000ll /* until a test gives up waiting */
 #define LAB_COUNT(array) (sizeof(array) / sizeof(*(array)))
 
+/* ---- the engine */
+
+/* Whose tests these are, by QSOCKETS_ENGINE: QOS_ENGINE_*; the kernel's if unset. */
+unsigned int lab_engine(void);
+
+/* Runs the tests but for those that the engine is excused from (excuses.h). */
+#define lab_run(group, tests, set_up, tear_down) \
+	lab_run_tests(group, tests, LAB_COUNT(tests), set_up, tear_down)
+int lab_run_tests(const char *group, const struct CMUnitTest *tests, size_t n,
+		  CMFixtureFunction set_up, CMFixtureFunction tear_down);
+
 /* ---- the lab */
 
 /* Makes the namespaces and `devices` pairs; once in a program, as root. */
@@ -42,6 +53,16 @@ void lab_enter_receiver(void);
 /* qsockinit_device() and qsockfini(), as root. */
 void lab_init(const char *dev, const struct qos_device *device);
 void lab_fini(const char *dev);
+
+/*
+ * A process has one device of its own. Where that is the engine, it becomes this
+ * one, with the settings of its lab_init(), as soon as no socket is attached to
+ * another. lab_init() and lab_socket() do it too.
+ */
+void lab_use(const char *dev);
+
+/* How qinfo() calls this device. */
+const char *lab_name(const char *dev);
 
 /* The whole program becomes who has no privilege, or root again. */
 void lab_be_user(void);
@@ -81,16 +102,19 @@ int lab_socket(int domain, int type, const char *dev, struct q_dwcs_attr *attr);
 
 struct qos_info lab_info(int fd);
 
-/* The streams that "qsock show" has for a device of this namespace. */
+/* The streams that "qsock show" has for a device of this namespace. Where the
+ * device is the process's, its descriptors that are attached. */
 int lab_streams(const char *dev);
 
-/* The same of those whose socket is closed. */
+/* The same of those whose socket is closed. Nobody shows these where the device is
+ * the process's. */
 int lab_closed_streams(const char *dev);
 
 /* ---- time */
 
 int64_t lab_now(void); /* CLOCK_MONOTONIC, ns */
 int64_t lab_real_now(void);
+void lab_pause_until(int64_t when); /* of lab_now() */
 
 /* Waits until the condition holds; fails when it does not in time. */
 #define lab_until(condition)                                                 \

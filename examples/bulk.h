@@ -13,6 +13,6 @@
 #include "flow.h"
 
 /* Serves from now on, by threads, until the program ends. `options` are kept. */
-void bulk_serve(const struct flow_options *options, const char *port);
+void bulk_serve(const struct flow_options *of, const char *port);
 
 #endif

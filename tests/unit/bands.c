@@ -36,6 +36,7 @@ struct lab {
 	struct qs_bands b;
 	struct qs_banded t[STREAMS];
 	struct waiting *head[QS_HTB_BANDS], *tail[QS_HTB_BANDS];
+	struct waiting room[256], *spare;
 	__u64 now, free_at;
 	int flood; /* best effort never ends */
 	__u64 late[STREAMS], sent[STREAMS]; /* units that left */
@@ -55,6 +56,10 @@ static void lab_init(struct lab *l)
 	l->b.core.n_slots = 256;
 	for (i = 0; i < STREAMS; i++)
 		qs_stream_clear(&l->t[i].s, 1);
+	for (i = 0; i < sizeof(l->room) / sizeof(*l->room); i++) {
+		l->room[i].next = l->spare;
+		l->spare = &l->room[i];
+	}
 }
 
 static void attach(struct lab *l, __u32 i, __u32 oln, __u32 old, __u64 period,
@@ -83,7 +88,8 @@ static void depart(struct lab *l, __u32 band)
 	l->sent[w->stream] += w->ends;
 	l->late[w->stream] += w->ends && w->deadline &&
 			      l->free_at > w->deadline;
-	free(w);
+	w->next = l->spare;
+	l->spare = w;
 }
 
 /* Until `to`, when the wire may be in the middle of a packet. */
@@ -107,9 +113,11 @@ static void run(struct lab *l, __u64 to)
 
 static void queue(struct lab *l, __u32 i, __u32 len, const struct verdict *v)
 {
-	struct waiting *w = calloc(1, sizeof(*w));
+	struct waiting *w = l->spare;
 
 	assert_non_null(w);
+	l->spare = w->next;
+	w->next = NULL;
 	w->stream = i;
 	w->len = len;
 	w->deadline = v->deadline;

@@ -21,6 +21,10 @@ static __always_inline void count_in(struct qs_bands *b, struct qs_banded *t,
 				     const struct qs_packet *p,
 				     const struct verdict *v)
 {
+	if (v->band == QS_BAND_BESTEFFORT) {
+		__sync_fetch_and_add(&t->demoted, 1);
+		return;
+	}
 	__sync_fetch_and_add(&t->s.packets, 1);
 	__sync_fetch_and_add(&t->s.bytes, (__u64)p->len);
 	if (v->first)
@@ -29,15 +33,19 @@ static __always_inline void count_in(struct qs_bands *b, struct qs_banded *t,
 	__sync_fetch_and_add(&b->bytes[v->band % QS_HTB_BANDS], (__s64)p->len);
 }
 
-/* For who has asked. */
+/*
+ * For who has asked. What goes as best effort may be lost there unseen: its fate
+ * is that it was sent.
+ */
 static __noinline int tell(struct qs_bands *b, struct qs_banded *t,
 			   const struct qs_packet *p, const struct verdict *v)
 {
 	if (!b || !t || !p || !v)
 		return 0;
 	qs_violated(&b->core, &t->s, v->violations);
-	if (v->fate)
-		qs_fate(&b->core, &t->s, v->fate, p->flags, p->cookie, 0);
+	if (v->fate || v->band == QS_BAND_BESTEFFORT)
+		qs_fate(&b->core, &t->s, v->fate ? v->fate : QOS_FATE_SENT,
+			p->flags, p->cookie, 0);
 	return 0;
 }
 
@@ -45,27 +53,25 @@ static __noinline int tell(struct qs_bands *b, struct qs_banded *t,
 
 static __always_inline __u32 slack(__u64 deadline, __u64 now)
 {
-	__u64 steps;
-
 	if (!deadline)
 		return QS_SLACK_NONE;
-	if (deadline <= now)
-		return 0;
-	steps = (deadline - now) >> QS_SLACK_SHIFT;
-	return steps < QS_SLACK_NONE ? steps : QS_SLACK_NONE;
+	return deadline > now ? (deadline - now) >> QS_SLACK_SHIFT : 0;
 }
 
 static __always_inline void write_packet(struct __sk_buff *skb,
 					 const struct qs_packet *p,
 					 const struct verdict *v, __u64 now)
 {
+	__u32 kept = QS_TX_COOKIE | QS_CBF_MORE;
+
+	if (v->band == QS_BAND_BESTEFFORT)
+		kept = 0;
 	skb->priority = QS_BAND_CLASS(v->band);
-	skb->cb[0] = QS_CB_MAGIC | v->flags |
-		     (p->flags & (QS_TX_COOKIE | QS_CBF_MORE));
-	skb->cb[1] = p->stream + 1;
-	skb->cb[2] = (p->gen & 0xffff) | slack(v->deadline, now) << 16;
-	skb->cb[3] = now >> QS_ARRIVAL_SHIFT;
-	skb->cb[4] = p->cookie;
+	skb->cb[0] = slack(v->deadline, now);
+	skb->cb[1] = p->cookie;
+	skb->cb[2] = QS_CB_MAGIC | v->flags | (p->flags & kept);
+	skb->cb[3] = QS_BAND_STREAM(p->stream, p->gen);
+	skb->cb[4] = now >> QS_ARRIVAL_SHIFT;
 }
 
 /* ---- the program */
@@ -113,7 +119,7 @@ static __noinline int classify(struct __sk_buff *skb, const struct qs_sock *ss,
 static __always_inline int classify_besteffort(struct __sk_buff *skb,
 					       struct bpf_sock *sk)
 {
-	skb->cb[0] = 0;
+	skb->cb[2] = 0;
 	if (besteffort(skb, sk) & QS_CBF_CONTROL)
 		skb->priority = QS_BAND_CLASS(CONTROL_BAND);
 	return QS_TCX_NEXT;

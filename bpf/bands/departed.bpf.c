@@ -10,6 +10,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#define STREAM_MASK ((1u << QS_BAND_STREAM_BITS) - 1)
 #define BULK 64 /* packets that one dequeue may have taken */
 
 /* ---- counts */
@@ -34,7 +35,7 @@ static __always_inline void count_stream_out(struct qs_stream *s, __u32 len,
 
 /* Not static: it is verified once, and not for each packet of a bulk. */
 __noinline int departed(struct qs_bands *b, struct qs_stream *s,
-			const struct qs_band_cb *cb, __u32 len)
+			const struct qs_band_cb *cb, __u32 len, int counted)
 {
 	__u64 now = bpf_ktime_get_ns(), delay;
 	int late, ends;
@@ -52,7 +53,8 @@ __noinline int departed(struct qs_bands *b, struct qs_stream *s,
 	s->sent_units += ends;
 	s->late_units += ends && late;
 	qs_delay(s, delay);
-	count_stream_out(s, len, ends);
+	if (counted)
+		count_stream_out(s, len, ends);
 	if (!QS_READ(s->ring))
 		return 0;
 	qs_fate(&b->core, s, late ? QOS_FATE_LATE : QOS_FATE_SENT,
@@ -79,10 +81,13 @@ static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
 		b->core.be_sent_bytes += len;
 		return;
 	}
-	count_out(b, band, len);
-	t = qs_banded(b->core.index, cb.stream - 1);
-	if ((__u16)t->s.gen_seen == cb.gen)
-		departed(b, &t->s, &cb, len);
+	t = qs_banded(b->core.index, cb.stream & STREAM_MASK);
+	if (band != QS_BAND_BESTEFFORT)
+		count_out(b, band, len);
+	else if (QS_READ(t->demoted) > 0)
+		__sync_fetch_and_add(&t->demoted, -1);
+	if (QS_BAND_STREAM(cb.stream & STREAM_MASK, t->s.gen_seen) == cb.stream)
+		departed(b, &t->s, &cb, len, band != QS_BAND_BESTEFFORT);
 }
 
 static __always_inline struct qs_bands *bands_of(const struct net_device *dev)

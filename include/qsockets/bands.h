@@ -15,7 +15,7 @@
 #include <qsockets/sched.h>
 
 /* Units that a stream may be ahead of its periods; they go by their deadlines. */
-#define QS_BANDS_AHEAD 4
+#define QS_BANDS_AHEAD 8
 
 /* The map "qs_cores", one entry a device: as qs_devs. */
 struct qs_bands {
@@ -67,7 +67,13 @@ struct qs_banded {
 	__u32 inside; /* it has not ended */
 	__u32 band; /* the last packet's */
 	__u32 epoch; /* that packets, units and bytes are of */
-	__u32 zero;
+	/*
+	 * Packets that went as best effort, which are in no other count: there
+	 * some may be dropped unseen. Classifier and departure, atomically; the
+	 * classifier forgets them a second after the last one.
+	 */
+	__s32 demoted;
+	__u64 demoted_at; /* classifier */
 };
 
 /* "qs_locks": a stream has the lock that qs_lock_of() says. */
@@ -83,19 +89,22 @@ QS_INLINE __u32 qs_lock_of(__u32 dev, __u32 stream)
 
 /* ---- from the classifier to departure, in place of struct qs_cb */
 
+/* fq_codel, which best effort may have, takes the first 8 bytes for itself. */
 struct qs_band_cb {
-	__u32 magic_flags; /* QS_CB_MAGIC, QS_CBF_*, QS_TX_COOKIE */
-	__u32 stream; /* index of the stream + 1; 0: best effort */
-	__u16 gen; /* of the attachment, its low half */
-	__u16 slack; /* until the deadline, in steps; QS_SLACK_NONE */
-	__u32 arrival; /* in steps, modulo 2^32 */
+	__u32 slack; /* until the deadline, in steps; QS_SLACK_NONE */
 	__u32 cookie;
+	__u32 magic_flags; /* QS_CB_MAGIC, QS_CBF_*, QS_TX_COOKIE */
+	__u32 stream; /* its index, and the low bits of the attachment's gen */
+	__u32 arrival; /* in steps, modulo 2^32 */
 };
 _Static_assert(sizeof(struct qs_band_cb) == sizeof(struct qs_cb), "qs_band_cb");
 
+#define QS_BAND_STREAM_BITS 20
+#define QS_BAND_STREAM(stream, gen) \
+	((stream) | (__u32)(gen) << QS_BAND_STREAM_BITS)
 #define QS_ARRIVAL_SHIFT 10 /* steps of 1.024 us */
 #define QS_SLACK_SHIFT 17 /* of 131 us */
-#define QS_SLACK_NONE 0xffffu
+#define QS_SLACK_NONE 0xffffffffu
 #define QS_CBF_LATE 0x800u /* the unit's miss was counted */
 #define QS_CBF_UNIT_END 0x1000u
 

@@ -122,6 +122,18 @@ QS_INLINE void overrate(struct qs_bands *b, struct qs_banded *t,
 		return;
 	}
 	t->band = QS_BAND_BESTEFFORT;
+	t->demoted_at = t->unit.arrival;
+}
+
+/* Is it right behind packets that went as best effort? Not for ever. */
+QS_INLINE int follows_demoted(struct qs_banded *t, __u64 now)
+{
+	if (QS_READ(t->demoted) <= 0)
+		return 0;
+	if (now < t->demoted_at + QS_BANDS_STUCK_NS)
+		return 1;
+	t->demoted = 0;
+	return 0;
 }
 
 /* In time or late, by what is before it; dropped if it must not be late. */
@@ -164,10 +176,14 @@ QS_INLINE void keep_order(struct qs_banded *t, const struct qs_packet *p,
 {
 	int reliable = p->flags & QS_CBF_RELIABLE;
 
-	if ((__s32)QS_READ(t->s.packets) <= 0 || last <= t->band)
+	if (reliable && follows_demoted(t, t->unit.arrival)) {
+		t->band = QS_BAND_BESTEFFORT;
 		return;
-	if (reliable || (!p->deadline && last != QS_BAND_BESTEFFORT))
-		t->band = last;
+	}
+	if (last == QS_BAND_BESTEFFORT || last <= t->band ||
+	    (p->deadline && !reliable) || (__s32)QS_READ(t->s.packets) <= 0)
+		return;
+	t->band = last;
 }
 
 QS_INLINE void unit_begin(struct qs_bands *b, struct qs_banded *t,

@@ -81,10 +81,14 @@ static void depart(struct lab *l, __u32 band)
 
 	l->head[band] = w->next;
 	l->free_at += qs_wire_time(&l->b.core, w->len);
-	l->b.packets--;
-	l->b.bytes[band] -= w->len;
+	if (band == QS_BAND_BESTEFFORT) {
+		l->t[w->stream].demoted--;
+	} else {
+		l->b.packets--;
+		l->b.bytes[band] -= w->len;
+		s->packets--;
+	}
 	l->b.moved_at = l->free_at;
-	s->packets--;
 	l->sent[w->stream] += w->ends;
 	l->late[w->stream] += w->ends && w->deadline &&
 			      l->free_at > w->deadline;
@@ -127,6 +131,10 @@ static void queue(struct lab *l, __u32 i, __u32 len, const struct verdict *v)
 	else
 		l->head[v->band] = w;
 	l->tail[v->band] = w;
+	if (v->band == QS_BAND_BESTEFFORT) {
+		l->t[i].demoted++;
+		return;
+	}
 	l->b.packets++;
 	l->b.bytes[v->band] += len;
 	l->t[i].s.packets++;

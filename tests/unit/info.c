@@ -230,6 +230,7 @@ static void buckets_join(void **state)
 
 static struct qs_dev device = {
 	.qdisc = QS_QDISC_ON,
+	.engine = QOS_ENGINE_KERNEL,
 	.sched = QS_SCHED_DWCS,
 	.name = "eth3",
 	.sched_name = "dwcs",

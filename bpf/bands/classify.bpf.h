@@ -35,10 +35,10 @@ static __always_inline void count_in(struct qs_bands *b, struct qs_banded *t,
 
 /*
  * For who has asked. What goes as best effort may be lost there unseen: its fate
- * is that it was sent.
+ * is that it was sent. Not static: it is verified once, and not for each way to it.
  */
-static __noinline int tell(struct qs_bands *b, struct qs_banded *t,
-			   const struct qs_packet *p, const struct verdict *v)
+__noinline int tell(struct qs_bands *b, struct qs_banded *t,
+		    const struct qs_packet *p, const struct verdict *v)
 {
 	if (!b || !t || !p || !v)
 		return 0;

@@ -45,6 +45,9 @@ static struct excuse excuses[] = {
 	      NOT_WHOLE),
 	BANDS("messages", "units_are_released_at_their_rate", NOT_HELD),
 	BANDS("messages", "a_full_queue_leaves_room_for_best_effort", NOT_HELD),
+	BANDS("messages", "a_stream_keeps_its_rate_under_a_flood",
+	      "what a sender that had no CPU for 8 periods has to catch up "
+	      "with is best effort, and may be lost there"),
 	BANDS("messages", "a_frame_that_the_queue_cannot_hold_is_dropped_whole",
 	      NOT_HELD),
 	INPROC("admit", "wrong_options_are_refused", OWN_CALLS),

@@ -96,14 +96,15 @@ run_watch_link()
 	} >"$NETLAB_DIR/link.$1"
 }
 
-# run_read_ahead PROGRAM...: what is run later is read from the disk now: in an
-# emulated machine waiting for it would take any time.
+# run_read_ahead PROGRAM...: what is run later is read from the disk now, with its
+# libraries: in an emulated machine waiting for it would take any time.
 run_read_ahead()
 {
 	local program
 
-	for program in chrt ss "$@"; do
-		"$program" --help >/dev/null
+	for program in chrt grep nsenter sleep ss "$@"; do
+		program=$(command -v "$program")
+		ldd "$program" | grep -o '/[^ ]*' | xargs cat "$program" >/dev/null
 	done
 	getent ahosts "$NETLAB_RECEIVER4" >/dev/null
 }

@@ -131,8 +131,8 @@ video_more_clients()
 }
 
 # video_run WHO NAME: of the experiment that was named before. Prints "NAME SECOND
-# FPS" every second, and leaves NAME.json and NAME.trace in OUTPUT. A packet costs the same when none is a
-# super-packet, which the managed link does not have at this rate anyway.
+# FPS" every second, and leaves NAME.json and NAME.trace in OUTPUT. What a packet costs
+# can be compared when none is a super-packet; the managed link has none anyway.
 video_run()
 {
 	local server spare='' lab=()
@@ -154,9 +154,15 @@ video_run()
 	video_more_clients
 	video_client '' -l "$NETLAB_RECEIVER4" | run_follow || die 1 "video-client failed, as said above"
 	wait "$server" ${CLIENTS[@]+"${CLIENTS[@]}"} || die 1 "a server or a client failed, as said above"
-	[ -z "$spare" ] || kill "$spare"
-	wait
-	run_watch_link end
+	if [ -n "$spare" ]; then # what transfers still do is not counted
+		kill "$spare"
+		wait "$spare"
+		run_watch_link end
+		wait
+	else
+		wait
+		run_watch_link end
+	fi
 	cp "$NETLAB_DIR/trace" "$OUTPUT/$2.trace"
 	python3 bench/plot/runs.py "$NETLAB_DIR" >"$OUTPUT/$2.json"
 }

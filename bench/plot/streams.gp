@@ -11,7 +11,7 @@ set xtics 5 nomirror
 set ytics 5 nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.02, 0.40 left top Left reverse samplen 2.5
+set key at graph 0.53, 0.60 left top Left reverse samplen 2.5 opaque noenhanced
 do for [at in starts] {
 	set arrow from at, 0 to at, 21.6 nohead dt 2 lw 1.2 lc rgb "#808080"
 	set label transfers." transfers start" at at + 0.5, 21.8 tc rgb "#505050"
@@ -21,7 +21,8 @@ set style line 2 lc rgb "#c8501e" lw 2.5 pt 5 ps 0.9
 set style line 3 lc rgb "#7a9a01" lw 2.5 pt 8 ps 1.6
 set style line 4 lc rgb "#8040a0" lw 2.5 pt 4 ps 2.0
 set style line 5 lc rgb "#404040" lw 1.5 pt 6 ps 2.4
-set style line 6 lc rgb "#b08000" lw 1.5 pt 12 ps 2.8
+set style line 6 lc rgb "#b08000" lw 1.5 pt 12 ps 1.6
+set style line 7 lc rgb "#00a0a0" lw 1.5 pt 10 ps 1.6
 
 do for [type in "svg png"] {
 	if (type eq "svg") {

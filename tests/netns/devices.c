@@ -18,7 +18,7 @@
 #define PACKET (SIZE + 8 + 20 + 14)
 #define HOUR_US 3600000000u
 
-/* All but the first message stay in the queue: for their period or, where nothing
+/* What does not leave at once stays in the queue: for their period or, where nothing
  * is held back for that, as the device is so slow. */
 static struct q_dwcs_attr stuck = {
 	.old = 1,
@@ -27,6 +27,12 @@ static struct q_dwcs_attr stuck = {
 };
 static struct qos_device settings;
 
+/* So many: HTB lets go while there is any of its burst left. */
+static unsigned int at_once(void)
+{
+	return lab_engine() == QOS_ENGINE_BANDS ? 2 : 1;
+}
+
 static void queue_some(int fd, const union lab_address *to)
 {
 	static const char message[SIZE];
@@ -34,8 +40,8 @@ static void queue_some(int fd, const union lab_address *to)
 
 	for (i = 0; i < 5; i++)
 		lab_send(fd, message, SIZE, NULL, to);
-	lab_until(lab_info(fd).sent_packets == 1);
-	assert_int_equal(lab_info(fd).backlog_packets, 4);
+	lab_until(lab_info(fd).sent_packets == at_once());
+	assert_int_equal(lab_info(fd).backlog_packets, 5 - at_once());
 }
 
 /* To nowhere. */
@@ -209,8 +215,8 @@ static void a_stream_is_of_one_device(void **state)
 	queue_some(fd, &to0);
 	lab_send(fd, "other", 5, NULL, &to1);
 	assert_int_equal(lab_receive(sink1, room, sizeof(room), NULL), 5);
-	assert_int_equal(lab_info(fd).backlog_packets, 4);
-	assert_int_equal(lab_info(fd).sent_packets, 1);
+	assert_int_equal(lab_info(fd).backlog_packets, 5 - at_once());
+	assert_int_equal(lab_info(fd).sent_packets, at_once());
 	qclose(fd);
 	close(sink0);
 	close(sink1);
@@ -283,7 +289,7 @@ static void a_link_that_goes_down_drops_its_queue(void **state)
 	/* it goes on as if it had been idle */
 	lab_send(fd, "again", 5, NULL, &to);
 	assert_int_equal(lab_receive(sink, room, sizeof(room), NULL), 5);
-	lab_until(lab_info(fd).sent_packets == 2);
+	lab_until(lab_info(fd).sent_packets == at_once() + 1);
 	qclose(fd);
 	close(sink);
 	lab_until(lab_streams("eth0") == 0);
@@ -347,7 +353,7 @@ static void a_renamed_device_is_the_same(void **state)
 	queue_some(fd, &to);
 	lab_init("wan0", &settings);
 	assert_string_equal(lab_info(fd).dev, "wan0");
-	assert_int_equal(lab_info(fd).backlog_packets, 4);
+	assert_int_equal(lab_info(fd).backlog_packets, 5 - at_once());
 	lab_fini("wan0");
 	qclose(fd);
 	close(sink);
@@ -454,7 +460,7 @@ static void a_deleted_qdisc_leaves_best_effort_until_the_next_init(void **state)
 	assert_int_equal(lab_info(fd).engine, lab_engine());
 	assert_int_equal(lab_info(fd).state, QOS_STATE_ATTACHED);
 	lab_send(fd, "stream", 6, NULL, &to);
-	lab_until(lab_info(fd).sent_packets == 2);
+	lab_until(lab_info(fd).sent_packets == at_once() + 1);
 	qclose(fd);
 	close(sink);
 	lab_until(lab_streams("eth0") == 0);
@@ -465,7 +471,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	if (lab_engine() == QOS_ENGINE_BANDS) {
-		settings.rate = 8000;
+		settings.rate = 4000;
 		stuck.ipg = 0;
 	}
 	lab_up(3);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What others do on the same machine, and what is missing on it. */
 /* engines: kernel bands */
+/* timeout: 300 */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -616,7 +616,7 @@ static void a_message_that_is_sent_again_has_one_fate(void **state)
 	int watch = watch_connection(&c), i;
 
 	(void)state;
-	lose_at_receiver(3);
+	lose_at_receiver(6);
 	for (i = 0; i < 100; i++)
 		write_with_cookie(&c, 1 + i, i, 0);
 	read_all(&c);

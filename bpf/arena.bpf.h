@@ -42,6 +42,7 @@ struct {
 
 /* The qdisc itself says when it goes. */
 #define qs_is_blind(c) 0
+#define qs_is_queued(c, s) 1
 
 #define qs_window(dev)                   \
 	((struct qs_core __attribute__(( \

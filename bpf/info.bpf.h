@@ -74,6 +74,10 @@ static __always_inline void info_stream(struct qos_info *o, struct qs_sock *ss)
 	qs_info_fill(o, dev, qs_window(ss->dev), attached_stream(ss), ss->gen);
 	if (qs_is_blind(qs_window(ss->dev)))
 		o->engine = QOS_ENGINE_NONE;
+	if (!qs_is_queued(qs_window(ss->dev), attached_stream(ss))) {
+		o->backlog_packets = o->backlog_units = 0;
+		o->backlog_bytes = 0;
+	}
 	info_rate(o, ss);
 	o->rate = ss->rate;
 }

@@ -78,12 +78,21 @@ struct gnet_stats_queue {
 	__u32 overlimits;
 };
 
+typedef struct {
+	long v;
+} u64_stats_t;
+
+struct gnet_stats_basic_sync {
+	u64_stats_t bytes;
+};
+
 struct Qdisc {
 	__u32 limit;
 	__u32 handle;
 	__u32 parent;
 	struct netdev_queue *dev_queue;
 	struct qdisc_skb_head q;
+	struct gnet_stats_basic_sync bstats;
 	struct gnet_stats_queue qstats;
 };
 

@@ -108,6 +108,10 @@ static void device_text(const struct qs_device_view *v)
 	       (unsigned long long)v->be_sent_bytes,
 	       (unsigned long long)v->be_sent_packets,
 	       (unsigned long long)v->be_dropped, v->be_backlog);
+	if (v->unseen_bytes)
+		printf("  unseen: %llu bytes left that no numbers have, as "
+		       "the kernel did not say\n",
+		       (unsigned long long)v->unseen_bytes);
 	reserved_text(v);
 	if (v->streams)
 		printf("%6s %7s %6s %7s %7s %5s %7s %8s %5s %7s %5s\n",
@@ -219,6 +223,7 @@ static struct json_object *device_json(const struct qs_device_view *v)
 	add_number(j, "dropped_frame", v->dropped_frame);
 	add_number(j, "dropped_overflow", v->dropped_overflow);
 	add_number(j, "violations", v->violations);
+	add_number(j, "unseen_bytes", v->unseen_bytes);
 	add_number(be, "backlog_packets", v->be_backlog);
 	add_number(be, "sent_packets", v->be_sent_packets);
 	add_number(be, "sent_bytes", v->be_sent_bytes);

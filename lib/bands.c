@@ -136,7 +136,7 @@ static void copy_streams(struct qs_core *to, const struct qs_banded *streams,
 	for (i = 0; i < to->n_streams; i++) {
 		s = qs_stream(to, i);
 		*s = streams[i].s;
-		if (streams[i].epoch == epoch && (__s32)s->packets > 0)
+		if (qs_banded_counted(&streams[i], epoch))
 			continue;
 		s->packets = s->units = 0;
 		s->bytes = 0;

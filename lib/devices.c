@@ -106,6 +106,7 @@ static int view_core(struct qs_core *core, struct qs_device_view *view)
 	view->dropped_frame = core->dropped_frame;
 	view->dropped_overflow = core->dropped_overflow;
 	view->violations = core->violations;
+	view->unseen_bytes = core->unseen_bytes;
 	view->reserved = core->reserved;
 	view->promise_void = qs_promise_void(view->dev.sched, core);
 	return read_streams(core, view);

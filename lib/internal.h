@@ -327,6 +327,7 @@ struct qs_device_view {
 	__u64 be_sent_packets, be_sent_bytes, be_dropped;
 	__u64 dropped_late, dropped_frame, dropped_overflow;
 	__u64 violations;
+	__u64 unseen_bytes;
 	__u64 reserved; /* bit/s */
 	int promise_void; /* streams of unequal periods have reserved */
 	struct qs_stream_view *stream;

@@ -2,7 +2,8 @@
 /*
  * Packets that have left a device's HTB: what was sent, how long it waited and
  * whether that was too long. The kernel calls it for every qdisc, under the root
- * lock of that one, which is so the only writer of what is counted here.
+ * lock of that one, which is so the only writer of what is counted here. Some
+ * kernels do not always call it: HTB's own count tells by how much that is.
  */
 #include "bpf/maps.bpf.h"
 #include "schedulers/common/fate.h"
@@ -64,7 +65,8 @@ __noinline int departed(struct qs_bands *b, struct qs_stream *s,
 
 /* ---- packets */
 
-static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
+/* Returns its bytes. */
+static __always_inline __u32 packet(struct qs_bands *b, struct sk_buff *skb)
 {
 	const struct qdisc_skb_cb *at = (const struct qdisc_skb_cb *)skb->cb;
 	__u32 len = 0, band = skb->priority - QS_BAND_CLASS(0);
@@ -79,7 +81,7 @@ static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
 	if ((cb.magic_flags & QS_CB_MAGIC_MASK) != QS_CB_MAGIC) {
 		b->core.be_sent_packets++;
 		b->core.be_sent_bytes += len;
-		return;
+		return len;
 	}
 	t = qs_banded(b->core.index, cb.stream & STREAM_MASK);
 	if (band != QS_BAND_BESTEFFORT)
@@ -88,6 +90,28 @@ static __always_inline void packet(struct qs_bands *b, struct sk_buff *skb)
 		__sync_fetch_and_add(&t->demoted, -1);
 	if (QS_BAND_STREAM(cb.stream & STREAM_MASK, t->s.gen_seen) == cb.stream)
 		departed(b, &t->s, &cb, len, band != QS_BAND_BESTEFFORT);
+	return len;
+}
+
+static __always_inline __u32 all_packets(struct qs_bands *b, struct sk_buff *skb)
+{
+	__u32 sum = 0;
+	int k;
+
+	for (k = 0; k < BULK && skb; k++) {
+		sum += packet(b, skb);
+		skb = skb->next;
+	}
+	return sum;
+}
+
+static __always_inline __u64 htb_bytes(struct Qdisc *q)
+{
+	__u64 bytes = 0;
+
+	if (bpf_core_field_exists(q->bstats.bytes))
+		bpf_core_read(&bytes, sizeof(bytes), &q->bstats.bytes);
+	return bytes;
 }
 
 static __always_inline struct qs_bands *bands_of(const struct net_device *dev)
@@ -105,17 +129,21 @@ int BPF_PROG(qs_departed, struct Qdisc *q, const struct netdev_queue *txq,
 	     int packets, struct sk_buff *skb)
 {
 	struct qs_bands *b;
-	int k;
+	__s64 unseen;
+	__u64 total;
 
 	if (!skb || q->handle != (__u32)QS_SOL_QSOCKETS << 16)
 		return 0;
 	b = bands_of(q->dev_queue->dev);
 	if (!b)
 		return 0;
-	for (k = 0; k < BULK && skb; k++) {
-		packet(b, skb);
-		skb = skb->next;
-	}
+	total = htb_bytes(q);
+	if (total && total == b->htb_bytes)
+		return 0; /* seen before: the device did not take it then */
+	unseen = (__s64)(total - b->htb_bytes) - all_packets(b, skb);
+	if (unseen > 0)
+		b->core.unseen_bytes += unseen;
+	b->htb_bytes = total;
 	b->moved_at = bpf_ktime_get_ns();
 	b->blind = 0;
 	if (!q->q.qlen && b->packets)

@@ -104,6 +104,13 @@ QS_INLINE int qs_is_blind(const struct qs_core *c)
 	return ((const struct qs_bands *)c)->blind;
 }
 
+/* Does HTB have packets of the stream? Its own numbers may be old. */
+QS_INLINE int qs_is_queued(const struct qs_core *c, const struct qs_stream *s)
+{
+	return qs_banded_counted((const struct qs_banded *)s,
+				 ((const struct qs_bands *)c)->epoch);
+}
+
 /* There is no arena, and no queue in which a frame could be without its end. */
 #define qs_use_arena() ((void)0)
 #define qs_stream_closed(c, i) ((void)(i))

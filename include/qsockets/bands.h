@@ -38,6 +38,7 @@ struct qs_bands {
 	__u64 moved_at;
 	__u32 blind;
 	__u32 zero;
+	__u64 htb_bytes; /* that HTB had sent when it was looked at last: departure */
 	/*
 	 * The least rank that each band takes, highest band first: classifier,
 	 * under no lock. Who loses a race puts one packet a band beside its own.
@@ -75,6 +76,12 @@ struct qs_banded {
 	__s32 demoted;
 	__u64 demoted_at; /* classifier */
 };
+
+/* Are the stream's numbers of what is queued to be believed? */
+QS_INLINE int qs_banded_counted(const struct qs_banded *t, __u32 epoch)
+{
+	return t->epoch == epoch && (__s32)t->s.packets > 0;
+}
 
 /* "qs_locks": a stream has the lock that qs_lock_of() says. */
 #define QS_LOCKS 256u

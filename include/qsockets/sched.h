@@ -250,6 +250,7 @@ struct qs_core {
 	__u64 be_sent_packets, be_sent_bytes, be_dropped;
 	__u64 dropped_late, dropped_frame, dropped_overflow; /* packets */
 	__u64 violations;
+	__u64 unseen_bytes; /* bands: that left, and nobody was told */
 };
 
 /* What enqueue is told of a packet. */

@@ -19,6 +19,21 @@ struct inproc inproc = {
 
 int qs_inproc_used;
 
+/*
+ * With priority inheritance the kernel hands the lock over to the one that waits
+ * longest. So threads that keep asking, by qinfo() say, do not keep out the one
+ * that sends. Where the kernel has none of that it stays a plain lock.
+ */
+__attribute__((constructor)) static void make_lock(void)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	if (!pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT))
+		pthread_mutex_init(&inproc.lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 /* ---- time */
 
 __u64 inproc_now(void)
@@ -131,7 +146,7 @@ static void forked(void)
 	inproc.closing = NULL;
 	inproc.closing_end = &inproc.closing;
 	make_condition();
-	inproc_unlock();
+	make_lock(); /* held by the parent's thread, which is none here */
 }
 
 void inproc_prepare(void)

@@ -458,9 +458,10 @@ static int goes_on(const struct qos_info *was, const struct qos_info *is)
 static void *read_until_all_is_sent(void *data)
 {
 	struct qos_info was = { 0 }, is;
+	int64_t until = lab_now() + LAB_PATIENCE_NS;
 	int *fd = data;
 
-	while (was.sent_packets < STREAMED) {
+	while (was.sent_packets < STREAMED && lab_now() < until) {
 		if (qinfo(*fd, &is, sizeof(is)) || !goes_on(&was, &is))
 			return data;
 		was = is;

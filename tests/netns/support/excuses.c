@@ -36,14 +36,9 @@ struct excuse {
 #define NOT_HELD "nothing is held back: what is early goes ahead or is dropped"
 #define NOT_WHOLE "the packets of a frame go as they come, before its end"
 
-/* This one is a defect: docs/engines.md has it. */
-#define UNSEEN "of some packets the departure goes unseen, which is a defect"
-
 static struct excuse excuses[] = {
 	BANDS("fates", "the_messages_of_a_frame_share_its_fate", NOT_WHOLE),
 	BANDS("info", "the_send_buffer_has_what_is_queued", NOT_HELD),
-	BANDS("info", "readers_see_whole_figures_while_it_sends", UNSEEN),
-	BANDS("info", "delays_are_those_of_the_packets", UNSEEN),
 	BANDS("messages", "a_frame_is_one_unit_and_leaves_when_it_is_whole",
 	      NOT_WHOLE),
 	BANDS("messages", "the_next_frame_ends_one_that_was_not_ended",

@@ -93,7 +93,8 @@ static __always_inline __u32 packet(struct qs_bands *b, struct sk_buff *skb)
 	return len;
 }
 
-static __always_inline __u32 all_packets(struct qs_bands *b, struct sk_buff *skb)
+static __always_inline __u32 all_packets(struct qs_bands *b,
+					 struct sk_buff *skb)
 {
 	__u32 sum = 0;
 	int k;

@@ -306,8 +306,9 @@ static void tell_unseen(const char *dev)
 		    !strcmp(json_object_get_string(name), dev) &&
 		    json_object_object_get_ex(one, "unseen_bytes", &bytes) &&
 		    json_object_get_uint64(bytes))
-			print_message("# %s: the kernel hid that %s bytes left\n",
-				      dev, json_object_get_string(bytes));
+			print_message(
+				"# %s: the kernel hid that %s bytes left\n",
+				dev, json_object_get_string(bytes));
 	}
 	json_object_put(all);
 }

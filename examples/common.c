@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/net_tstamp.h>
 #include <sys/socket.h>
 
 #include "common.h"
@@ -112,6 +113,46 @@ int open_receiver(const char *host, const char *port)
 		      port);
 	freeaddrinfo(found);
 	return fd;
+}
+
+/* etf(8) has no other clock. */
+void use_txtime(int fd)
+{
+	const struct sock_txtime txtime = {
+		.clockid = CLOCK_TAI,
+		.flags = SOF_TXTIME_DEADLINE_MODE,
+	};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)))
+		error(1, errno, "SO_TXTIME");
+}
+
+ssize_t send_txtime(int fd, const void *data, size_t length, int flags,
+		    const struct sockaddr *to, socklen_t tolen,
+		    uint64_t deadline)
+{
+	const uint64_t time =
+		deadline - clock_ns(CLOCK_MONOTONIC) + clock_ns(CLOCK_TAI);
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(time))];
+	} control = {
+		.head = { .cmsg_len = CMSG_LEN(sizeof(time)),
+			  .cmsg_level = SOL_SOCKET,
+			  .cmsg_type = SCM_TXTIME },
+	};
+	struct iovec part = { .iov_base = (void *)data, .iov_len = length };
+	const struct msghdr message = {
+		.msg_name = (void *)to,
+		.msg_namelen = tolen,
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.head), &time, sizeof(time));
+	return sendmsg(fd, &message, flags);
 }
 
 /* The kernel's stamp is of CLOCK_REALTIME. */

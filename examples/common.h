@@ -49,6 +49,15 @@ struct addrinfo *resolve(const char *host, const char *port, int flags);
 int open_receiver(const char *host, const char *port);
 
 /*
+ * For the qdisc etf, in its deadline mode: a socket that gives its datagrams
+ * deadlines, ns of CLOCK_MONOTONIC, and sendto() with one. It needs privilege.
+ */
+void use_txtime(int fd);
+ssize_t send_txtime(int fd, const void *data, size_t length, int flags,
+		    const struct sockaddr *to, socklen_t tolen,
+		    uint64_t deadline);
+
+/*
  * Takes a datagram, if there is one. Returns its length, or -1. `arrival` is
  * when the kernel had it, ns of `clock`: waking up late is not the network's
  * doing.

@@ -22,6 +22,8 @@ static const struct argp_option argp_options[] = {
 	{ "managed", 'm', "DEV", 0, "use a QSocket on DEV (\"\": the host's)",
 	  0 },
 	{ "plain", 'p', NULL, 0, "use a plain socket", 0 },
+	{ "etf", 'e', NULL, 0,
+	  "plain: tell the qdisc etf deadlines, a period long", 0 },
 	{ "scheduler", 'c', "NAME", 0, "the device's (dwcs)", 0 },
 	{ "fps", 'f', "N", 0, "frames a second (20)", 0 },
 	{ "seconds", 's', "N", 0, "length of the stream (60)", 0 },
@@ -45,6 +47,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'p':
 		options->device = NULL;
+		return 0;
+	case 'e':
+		options->etf = true;
 		return 0;
 	case 'c':
 		options->scheduler = argument;
@@ -185,6 +190,8 @@ void flow_open(struct flow *flow, const struct flow_options *options,
 		flow->fd = socket(found->ai_family, SOCK_DGRAM, 0);
 	if (flow->fd < 0)
 		error(1, errno, "socket");
+	if (!options->device && options->etf)
+		use_txtime(flow->fd);
 	freeaddrinfo(found);
 }
 
@@ -218,6 +225,10 @@ static void send_datagram(struct flow *flow, size_t length,
 	if (flow->options->device)
 		sent = qsendto(flow->fd, flow->buffer, length, 0, to,
 			       flow->tolen, flags);
+	else if (flow->options->etf)
+		sent = send_txtime(
+			flow->fd, flow->buffer, length, 0, to, flow->tolen,
+			clock_ns(CLOCK_MONOTONIC) + NS_PER_S / flow->fps);
 	else
 		sent = sendto(flow->fd, flow->buffer, length, 0, to,
 			      flow->tolen);

@@ -22,6 +22,7 @@ struct flow_options {
 	const char *scheduler, *output;
 	unsigned int fps, seconds, mean_bytes, datagram;
 	double weights[3]; /* relative sizes of I, P and B */
+	bool etf; /* plain: tell that qdisc deadlines, a period from the sending */
 	uint64_t seed;
 };
 

@@ -24,6 +24,7 @@ struct options {
 	const char *device; /* of the QSocket; NULL: a plain socket */
 	const char *output, *trace;
 	bool lossless;
+	bool etf; /* plain: deadlines for that qdisc */
 	unsigned int seconds;
 	unsigned int interval; /* mean time between bursts, us */
 	struct range burst, bytes,
@@ -57,6 +58,7 @@ static const struct argp_option argp_options[] = {
 	  0 },
 	{ "lossless", 'l', NULL, 0, "managed: send late, never drop", 0 },
 	{ "plain", 'p', NULL, 0, "use a plain socket (the default)", 0 },
+	{ "etf", 'e', NULL, 0, "plain: tell the qdisc etf the deadlines", 0 },
 	{ "seconds", 's', "N", 0, "length of the measurement (60)", 0 },
 	{ "interval", 'i', "US", 0, "mean time between bursts (10000)", 0 },
 	{ "burst", 'n', "N-N", 0, "messages of a burst (1-20)", 0 },
@@ -123,6 +125,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'p':
 		options->device = NULL;
+		return 0;
+	case 'e':
+		options->etf = true;
 		return 0;
 	case 's':
 		options->seconds = number_of(argument, 1, 86400, state);
@@ -244,6 +249,8 @@ static void open_socket(struct sensor *sensor)
 		sensor->fd = socket(found->ai_family, SOCK_DGRAM, 0);
 	if (sensor->fd < 0)
 		error(1, errno, "socket");
+	if (!options->device && options->etf)
+		use_txtime(sensor->fd);
 	/* A sensor does not wait for the network; who may not force this has less. */
 	if (setsockopt(sensor->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room,
 		       sizeof(room)))
@@ -263,6 +270,10 @@ static bool send_message(struct sensor *sensor, const struct sensor_head *head,
 	if (sensor->options.device)
 		sent = qsendto(sensor->fd, sensor->buffer, bytes, MSG_DONTWAIT,
 			       to, sensor->tolen, flags);
+	else if (sensor->options.etf)
+		sent = send_txtime(sensor->fd, sensor->buffer, bytes,
+				   MSG_DONTWAIT, to, sensor->tolen,
+				   flags->deadline);
 	else
 		sent = sendto(sensor->fd, sensor->buffer, bytes, MSG_DONTWAIT,
 			      to, sensor->tolen);
@@ -300,7 +311,8 @@ static void send_end(struct sensor *sensor)
 		.count = htobe32(sensor->count),
 		.start = htobe64(sensor->start),
 	};
-	struct packet_flags flags = { .drop_flag = DWCS_NON_DROPPABLE };
+	struct packet_flags flags = { .drop_flag = DWCS_NON_DROPPABLE,
+				      .deadline = when + NS_PER_S };
 
 	for (unsigned int i = 0; i < 3; i++) {
 		sleep_until(when + i * NS_PER_S / 10);

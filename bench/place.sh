@@ -25,7 +25,7 @@ usage: bench/place.sh [NAME...]
        bench/place.sh run NAME [OUTPUT SECONDS START]
 
 Makes runs of the experiments fig4, heavy, fig6 and cost by each engine, and of them
-build/bench/{fig4,fig5,fig6,heavy,place}.{json,svg,png} (place is a table). Needs
+build/bench/place.json, a table, and place-{fig4,fig5,fig6,heavy}.{json,svg,png}. Needs
 root, and what "make" builds. It takes about three quarters of an hour.
 
 A NAME is EXPERIMENT.WHO.WHERE, such as heavy.bands.6.12 or fig4.inproc.here; if there
@@ -71,7 +71,7 @@ names_in_guests()
 	for experiment in "${EXPERIMENTS[@]}"; do
 		printf "$experiment.%s\n" "${GUESTS[@]}"
 	done
-	printf '%s\n' cost.{plain,fq_codel,kernel,bands,inproc}.7.3 heavy.fq_codel.7.3
+	printf '%s\n' cost.{plain,plain-own,fq_codel,kernel,bands,inproc}.7.3 heavy.fq_codel.7.3
 }
 
 # Those here have the machine to themselves, one after the other.
@@ -90,36 +90,34 @@ make_all()
 	[ ${#guests[@]} = 0 ] || make_runs "${guests[@]}"
 }
 
-# draw EXPERIMENT WHAT: its columns are as many as its headings.
-draw()
+# draw_streams EXPERIMENT WHAT: its columns are as many as its headings.
+draw_streams()
 {
-	local name=build/bench/$1 columns
+	local name=build/bench/place-$1 columns
 
 	[ -e "$name.dat" ] || return 0
 	video_experiment "$1"
 	columns=$(head -n 1 "$name.dat" | grep -o '"[^"]*"' | wc -l)
-	gnuplot -e "name='$name'; what='$2'; columns=$((columns - 1)); starts='$STARTS'" \
-		-e "transfers='$TRANSFERS'" bench/plot/streams.gp ||
-		die 1 "gnuplot could not draw: its words are above"
+	draw "$name" -e "what='$2'; columns=$((columns - 1)); starts='$STARTS'" \
+		-e "transfers='$TRANSFERS'" bench/plot/streams.gp
 }
 
 make_figures()
 {
 	local status=0
 
-	rm -f build/bench/{fig4,fig5,fig6,heavy}.{dat,svg,png}
+	rm -f build/bench/place{,-fig4,-fig5,-fig6,-heavy}.{json,dat,svg,png}
 	python3 bench/plot/place.py "$OUTPUT" "$RATE" "$TRANSFERS" || status=$?
 	[ -e build/bench/place.json ] || die 1 "the runs gave no figures: see $OUTPUT"
-	draw fig4 'A 20 fps video stream'
-	draw heavy 'A 20 fps video stream of 6 Mbit/s'
-	draw fig6 'Three video streams'
+	draw_streams fig4 'A 20 fps video stream'
+	draw_streams heavy 'A 20 fps video stream of 6 Mbit/s'
+	draw_streams fig6 'Three video streams'
 	video_experiment fig4
-	[ ! -e build/bench/fig5.dat ] ||
-		gnuplot -e "name='build/bench/fig5'; starts='$STARTS'; transfers='$TRANSFERS'" \
-			-e "blocks=$(grep -c '^"' build/bench/fig5.dat)" bench/plot/gaps.gp ||
-		die 1 "gnuplot could not draw: its words are above"
-	echo "The figures: build/bench/fig4.png, heavy.png, fig5.png and fig6.png, the numbers"
-	echo "beside them as JSON; the comparison: build/bench/place.json"
+	[ ! -e build/bench/place-fig5.dat ] ||
+		draw build/bench/place-fig5 -e "starts='$STARTS'; transfers='$TRANSFERS'" \
+			-e "blocks=$(grep -c '^"' build/bench/place-fig5.dat)" bench/plot/gaps.gp
+	echo "The figures: build/bench/place-{fig4,fig5,fig6,heavy}.png, the numbers beside them"
+	echo "as JSON; the comparison: build/bench/place.json"
 	return "$status"
 }
 

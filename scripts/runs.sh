@@ -19,6 +19,8 @@
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=scripts/netlab
 . "${BASH_SOURCE[0]%/*}/netlab"
+# shellcheck source=scripts/links.sh
+. "${BASH_SOURCE[0]%/*}/links.sh"
 
 RUN_ENGINE=kernel
 WHERE=here
@@ -62,32 +64,7 @@ run_in()
 	"netlab_in_$host" "$@"
 }
 
-# run_managed_link [OPTION...]: the sender's link by us.
-run_managed_link()
-{
-	run_in sender env QSOCKETS_ENGINE="$RUN_ENGINE" build/cli/qsock init "$NETLAB_DEV" dwcs \
-		rate "$RATE" "$@" ||
-		die 1 "the device could not be given to QSockets: qsock says why above"
-}
-
-# The sender's link without us: tc-tbf(8) asks for 10 kB of burst at 10 Mbit/s;
-# 50 ms of queue is what its examples and many a modem have.
-run_unmanaged_link()
-{
-	run_in sender tc qdisc add dev "$NETLAB_DEV" root tbf rate "$RATE" burst 10kb latency 50ms ||
-		die 1 "tc could not shape the link: the kernel needs CONFIG_NET_SCH_TBF"
-}
-
-# The same with flow queueing, which needs another to shape.
-run_fq_codel_link()
-{
-	{ run_in sender tc qdisc add dev "$NETLAB_DEV" root handle 1: htb default 1 &&
-		run_in sender tc class add dev "$NETLAB_DEV" parent 1: classid 1:1 htb rate "$RATE" &&
-		run_in sender tc qdisc add dev "$NETLAB_DEV" parent 1:1 fq_codel; } ||
-		die 1 "tc could not shape the link: the kernel needs CONFIG_NET_SCH_HTB and FQ_CODEL"
-}
-
-# run_watch_link start|end: what the sender's link has carried by then.
+# run_watch_link NAME: what the sender's link has carried by then.
 run_watch_link()
 {
 	{
@@ -107,17 +84,18 @@ run_read_ahead()
 		ldd "$program" | grep -o '/[^ ]*' | xargs cat "$program" >/dev/null
 	done
 	getent ahosts "$NETLAB_RECEIVER4" >/dev/null
+	netlab_in_receiver ss -uln >/dev/null # the kernel loads a module for it
 }
 
-# run_until_bound PORT: until the receiver listens there.
+# run_until_bound PORT [HOST]: until the receiver, or that host, listens there.
 run_until_bound()
 {
 	local tries=0
 
-	until netlab_in_receiver ss -uln | grep -q ":$1 "; do
+	until "netlab_in_${2:-receiver}" ss -uln | grep -q ":$1 "; do
 		sleep 0.05
 		tries=$((tries + 1))
-		[ "$tries" -lt 100 ] || die 1 "nobody listens at port $1"
+		[ "$tries" -lt 1000 ] || die 1 "nobody listens at port $1"
 	done
 }
 
@@ -140,7 +118,8 @@ run_prepare_transfers()
 }
 
 # Passes on what the receiver says of each second, and starts the transfers by the
-# stream's own clock.
+# stream's own clock. What the link carries is noted a second after the first of them
+# have begun, when it is full, and a second before the end.
 run_follow()
 {
 	local second value
@@ -148,6 +127,10 @@ run_follow()
 	while read -r second value; do
 		echo "$RUN $second $value"
 		[ ! -p "$NETLAB_DIR/at.$second" ] || : >"$NETLAB_DIR/at.$second"
+		case $second in
+		$((${STARTS%% *} + 1))) run_watch_link full ;;
+		$((LENGTH - 1))) run_watch_link last ;;
+		esac
 	done
 }
 
@@ -160,7 +143,7 @@ has_bpf_qdisc() { grep -qs bpf_qdisc_skb_drop /sys/kernel/btf/vmlinux; }
 has_bands()
 (
 	RUN_ENGINE=bands
-	run_begin probe && run_managed_link burst 1
+	run_begin probe && link_managed burst 1
 ) >/dev/null 2>&1
 
 # here_or_guest ENGINE: sets WHERE to where that one can be.
@@ -227,6 +210,42 @@ make_runs()
 	wait "$PROGRESS" || true
 }
 
+# choose_runs PREFIX: sets NAMES, PREFIX.WHO.SEED, one for each WHO and seed. In the
+# environment: QS_SEEDS=N, QS_WHO="WHO..." for others than all, and QS_QUICK, for one
+# short run of whom we name last.
+choose_runs()
+{
+	local who seed seeds=${QS_SEEDS:-3}
+
+	[ -z "${QS_WHO:-}" ] || read -ra WHO <<<"$QS_WHO"
+	if [ -n "${QS_QUICK:-}" ]; then
+		WHO=("${WHO[-1]}")
+		seeds=1 LENGTH=10 STARTS=3
+	fi
+	RUN_ARGUMENTS=("$OUTPUT" "$LENGTH" "$STARTS")
+	NAMES=()
+	for who in "${WHO[@]}"; do
+		for ((seed = 1; seed <= seeds; seed++)); do
+			NAMES+=("${1:+$1.}$who.$seed")
+		done
+	done
+}
+
+# make_chosen [KEEP]: those of NAMES, or, where there is something to keep, those that are
+# not in OUTPUT yet. It says how many.
+make_chosen()
+{
+	local name missing=()
+
+	mkdir -p "$OUTPUT"
+	[ -n "${1:-}" ] || rm -f "$OUTPUT"/*
+	for name in "${NAMES[@]}"; do
+		[ -e "$OUTPUT/$name.json" ] || missing+=("$name")
+	done
+	echo "${#NAMES[@]} runs of $LENGTH s in guests with Linux $WHERE; ${#missing[@]} to make"
+	[ ${#missing[@]} = 0 ] || make_runs "${missing[@]}"
+}
+
 # Runs on every way out, by the trap.
 # shellcheck disable=SC2317
 stop_runs()
@@ -260,15 +279,27 @@ show_progress()
 		last[$name]=$value
 		if [ -n "$terminal" ]; then
 			printf '\r  second %3d of %d' "$second" "$LENGTH"
-			for name in "$@"; do
-				printf '   %s %3s %s' "$name" "${last[$name]:----}" "$UNIT"
+			[ "$second" -lt "$LENGTH" ] || unset "last[$name]"
+			for name in "${!last[@]}"; do
+				printf '   %s %3s %s' "$name" "${last[$name]}" "$UNIT"
 			done
-			printf ' '
+			printf '\033[K '
 		elif [ $((second % 5)) = 0 ]; then
-			printf '  %-9s  second %2d of %d  %3s %s\n' "$name" "$second" "$LENGTH" "$value" "$UNIT"
+			printf '  %-16s  second %2d of %d  %3s %s\n' "$name" "$second" "$LENGTH" "$value" "$UNIT"
 		fi
 	done
 	[ -z "$terminal" ] || printf '\n'
+}
+
+# draw NAME OPTION...: gnuplot makes NAME.svg and NAME.png, as bench/plot/*.gp say. It
+# leaves blanks at the ends of lines, which a copy in the tree must not have.
+draw()
+{
+	local name=$1
+
+	shift
+	gnuplot -e "name='$name'" "$@" || die 1 "gnuplot could not draw: its words are above"
+	sed -i 's/[[:blank:]]*$//' "$name.svg"
 }
 
 # need_for_runs PROGRAM...: these and what this file uses are there.

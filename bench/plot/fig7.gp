@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gnuplot -e "name='build/bench/fig7'; transfers=8; start=30" fig7.gp
-# NAME.dat becomes NAME.svg and NAME.png.
+# gnuplot -e "name='build/bench/fig7'; transfers=8; start=30; columns=4" fig7.gp
+# NAME.dat, whose columns have headings, becomes NAME.svg and NAME.png; the last column
+# is the offline scheduler's.
 set encoding utf8
+if (!exists("length")) length = 60
 set title "Messages with deadlines through FTP transfers on a 10 Mbit/s link"
 set xlabel "time (s)"
 set ylabel "late or lost messages (5 s intervals)"
-set xrange [0:60]
+set xrange [0:length]
 set yrange [0:*]
 set offsets 0, 0, graph 0.12, 0
 set xtics 5 nomirror
@@ -18,7 +20,11 @@ set label sprintf("%d FTP transfers start", transfers) at start + 0.5, graph 0.9
 set style line 1 lc rgb "#0060ad" lw 2.5 pt 7 ps 1.0
 set style line 2 lc rgb "#c8501e" lw 2.5 pt 5 ps 0.9
 set style line 3 lc rgb "#7a9a01" lw 2.5 pt 9 ps 1.0
-set style line 4 lc rgb "#404040" lw 1.5 dt 3
+set style line 4 lc rgb "#8040a0" lw 1.5 pt 4 ps 1.2
+set style line 5 lc rgb "#b08000" lw 1.5 pt 12 ps 1.2
+set style line 6 lc rgb "#00a0a0" lw 1.5 pt 10 ps 1.0
+set style line 7 lc rgb "#808080" lw 1.5 pt 6 ps 1.0
+set style line 8 lc rgb "#404040" lw 1.5 dt 3
 
 do for [type in "svg png"] {
 	if (type eq "svg") {
@@ -27,9 +33,7 @@ do for [type in "svg png"] {
 		set terminal pngcairo size 1600,960 font "sans,13" fontscale 1.6 linewidth 2 pointscale 1.8
 	}
 	set output name.".".type
-	plot name.".dat" using 1:2 with linespoints ls 2 title "plain socket", \
-	     "" using 1:3 with linespoints ls 3 title "EDF, lossless", \
-	     "" using 1:4 with linespoints ls 1 title "EDF, lossy", \
-	     "" using 1:5 with lines ls 4 title "offline EDF, the link to itself"
+	plot for [i = 2:columns] name.".dat" using 1:i with linespoints ls i - 1 title columnheader(i), \
+	     "" using 1:columns + 1 with lines ls 8 title columnheader(columns + 1)
 	unset output
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The paper's Figure 7 from the runs of bench/fig7.sh.
 
-fig7.py DIR RATE TRANSFERS STARTS LENGTH
-    what the runs left in DIR becomes DIR.json and DIR.dat (for fig7.gp), and
-    a table on standard output; the other arguments say how the runs were made
+fig7.py DIR RATE TRANSFERS STARTS LENGTH WHO...
+    the runs WHO.SEED in DIR become DIR.json and DIR.dat (for fig7.gp), and a
+    table on standard output; the other arguments say how the runs were made
 fig7.py check DIR NAME
     nothing else than whether the run NAME accounts for every message
 
@@ -15,22 +15,30 @@ bound that no scheduler which also serves the transfers can be asked to reach.
 
 Status 1: a wrong result. A target that is missed is said, and is no error.
 """
+import concurrent.futures
 import json
-import os
 import pathlib
+import statistics
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests" / "oracle"))
-from runs import BIN, print_commands, read_json  # noqa: E402
+from runs import BIN, Targets, apart, head, print_loads, print_commands, rate_of, \
+    ratio, read_json, spread, spread_words, write_columns  # noqa: E402
 import oracle  # noqa: E402
 
-NAMES = ("unmanaged", "lossless", "lossy")
+WORDS = {"unmanaged": "plain socket", "lossless": "EDF, lossless", "lossy": "EDF, lossy",
+         "htb": "htb, classes by hand", "etf": "htb and etf"}
+SHOWN = ("lossy", "unmanaged", "lossless", "htb", "etf", "fq_codel", "pfifo")
+OFFLINE = {"ideal": "offline EDF, the link to itself", "shared": "offline EDF, shares"}
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP: what the link carries besides
 PACKET = 1514  # of a transfer
 SECOND = 10**9
 ORACLE_TARGET = 1.02
 UNMANAGED_TARGET = 0.1
+COLUMNS = (("late", "late", 0), ("lost", "lost", 0), ("percent", "late or lost, %", 1),
+           ("over_shared", "/ offline, shares", 3), ("worst_ms", "worst lateness, ms", 1),
+           ("transferred_mb", "transferred, MB", 1))
 
 
 def read_lines(path):
@@ -53,20 +61,17 @@ def unaccounted(folder, name):
             return f"message {seq} is not what was sent"
         if times and (fate == "late") != (int(times[2]) > int(deadline)):
             return f"message {seq} is not {fate}"
-    if name == "lossy" and run["late"]:
+    who = name.split(".")[0]
+    if who == "lossy" and run["late"]:
         return f"{run['late']} messages were late, the worst by {run['late_ms']['max']} ms"
-    if name == "lossless" and run["lost"]:
+    if who == "lossless" and run["lost"]:
         return f"{run['lost']} messages were lost"
     return None
 
 
-def rate_of(text):
-    return int(text.removesuffix("mbit")) * 10**6
-
-
-def offline(sent, lossy, rate, length, busy_from=None):
-    """Late and lost messages of the offline scheduler, in each interval."""
-    lines = [f"device {rate}", "stream 0 0 0 0" + ("" if lossy else " nondroppable")]
+def offline(sent, rate, length, busy_from=None):
+    """Late and lost messages of the offline scheduler, lossy, in each interval."""
+    lines = [f"device {rate}", "stream 0 0 0 0"]
     lines += [f"at {at} send 0 {int(size) + HEADERS} deadline={deadline}"
               for _, at, size, deadline in sent]
     if busy_from is not None:
@@ -80,106 +85,129 @@ def offline(sent, lossy, rate, length, busy_from=None):
     return bins
 
 
+def missed(run):
+    return run["late"] + run["lost"]
+
+
 def missed_bins(run):
     return [late + lost for late, lost in zip(run["late_bins"], run["lost_bins"])]
 
 
-def ratio(over, under):
-    return round(over / under, 4) if under else None
+class Experiment:
+    """How the runs were made, and what they gave: runs[WHO][SEED], offline[KIND][SEED]."""
+
+    def __init__(self, folder, rate, transfers, start, length, whos):
+        self.folder, self.rate = pathlib.Path(folder), rate
+        self.transfers, self.start, self.length = int(transfers), int(start), int(length)
+        self.runs = {who: {int(path.suffixes[-2][1:]): read_json(path)
+                           for path in sorted(self.folder.glob(f"{who}.*.json"))}
+                     for who in whos}
+        loads = {f"{who}.{seed}": run["full_mbit"] for who, runs in self.runs.items()
+                 for seed, run in runs.items()}
+        self.loads, self.thrown = loads, apart(loads)
+        self.offline = self.simulate()
+
+    def simulate(self):
+        """What our lossy runs have sent, and when they did, is what there is to schedule."""
+        result = {kind: {} for kind in OFFLINE}
+        with concurrent.futures.ProcessPoolExecutor() as pool:
+            for seed in self.runs["lossy"]:
+                sent = read_lines(self.folder / f"lossy.{seed}.sent")
+                for kind, busy in (("ideal", None), ("shared", self.start)):
+                    result[kind][seed] = pool.submit(offline, sent, rate_of(self.rate),
+                                                     self.length, busy)
+        return {kind: {seed: work.result() for seed, work in some.items()}
+                for kind, some in result.items()}
+
+    def kept(self, who):
+        return {seed: run for seed, run in self.runs.get(who, {}).items()
+                if f"{who}.{seed}" not in self.thrown}
+
+    def whos(self):
+        return [who for who in self.runs if self.kept(who)]
+
+    def beside(self, kind, seed, run):
+        return ratio(missed(run), sum(self.offline[kind].get(seed, [])))
+
+    def numbers(self, seed, run):
+        return {"late": run["late"], "lost": run["lost"],
+                "percent": round(100 * missed(run) / run["messages"], 2),
+                "over_shared": self.beside("shared", seed, run),
+                "over_ideal": self.beside("ideal", seed, run),
+                "worst_ms": float(run["late_ms"].get("max", 0)),
+                "transferred_mb": round(run["transferred_bytes"] / 1e6, 1)}
+
+    def row(self, who):
+        every = [self.numbers(seed, run) for seed, run in self.kept(who).items()]
+        return {key: spread([one[key] for one in every]) for key in every[0]}
 
 
-def compare(runs, ideal, shared):
-    missed = {name: run["late"] + run["lost"] for name, run in runs.items()}
-    return {
-        "lossy_over_ideal": ratio(missed["lossy"], sum(ideal["lossy"])),
-        "lossy_over_shared": ratio(missed["lossy"], sum(shared["lossy"])),
-        "lossless_over_shared": ratio(missed["lossless"], sum(shared["lossless"])),
-        "lossy_over_unmanaged": ratio(missed["lossy"], missed["unmanaged"]),
-        "lossy_over_lossless": ratio(missed["lossy"], missed["lossless"]),
-    }
-
-
-def print_bins(runs, ideal, shared, start):
-    columns = [missed_bins(run) for run in runs.values()]
-    columns += [ideal["lossy"], shared["lossy"]]
-    print("\nLate or lost messages, by the time of their sending; offline: lossy EDF\n")
-    print(f"{'seconds':>9} {'unmanaged':>10} {'lossless':>10} {'lossy':>10}"
-          f" {'offline':>10} {'and shared':>11}")
-    for number, row in enumerate(zip(*columns)):
+def print_bins(experiment, columns):
+    print("\nLate or lost messages, by the time of their sending; medians\n")
+    print(f"{'seconds':>9}" + "".join(f"{name:>11}" for name in columns))
+    for number, row in enumerate(zip(*columns.values())):
         at = number * BIN
-        mark = "  + FTP" if at == start else ""
-        print(f"{at:4d} - {at + BIN:2d} {row[0]:10d} {row[1]:10d} {row[2]:10d}"
-              f" {row[3]:10d} {row[4]:11d}{mark}")
-    sums = [sum(column) for column in columns]
-    print(f"{'all':>9} {sums[0]:10d} {sums[1]:10d} {sums[2]:10d} {sums[3]:10d} {sums[4]:11d}")
+        mark = "  + FTP" if at == experiment.start else ""
+        print(f"{at:4d} - {at + BIN:2d}" + "".join(f"{value:11g}" for value in row) + mark)
+    print(f"{'all':>9}" + "".join(f"{sum(column):11g}" for column in columns.values()))
 
 
-def print_runs(runs):
-    print(f"\n{'':22}{'unmanaged':>14}{'lossless':>14}{'lossy':>14}")
-    rows = (
-        ("messages sent", lambda r: r["messages_sent"]),
-        ("late", lambda r: r["late"]),
-        ("lost", lambda r: r["lost"]),
-        ("late or lost, %", lambda r: f"{100 * (r['late'] + r['lost']) / r['messages']:.2f}"),
-        ("worst lateness, ms", lambda r: r["late_ms"].get("max", "-")),
-        ("sent by FTP, MB", lambda r: f"{r['transferred_bytes'] / 1e6:.1f}"),
-    )
-    for name, value in rows:
-        print(f"{name:22}" + "".join(f"{value(run):>14}" for run in runs.values()))
+def print_table(experiment, rows):
+    seeds = len(experiment.offline["ideal"])
+    print(f"\nfig7: medians of {seeds} seeds (from..to), {experiment.length} s\n")
+    print(f"{'':11}" + "".join(f"{heading:>24}" for _, heading, _ in COLUMNS))
+    for who, row in rows.items():
+        print(f"{who:11}" + "".join(f"{spread_words(row[key], digits):>24}"
+                                    for key, _, digits in COLUMNS))
+    for kind, words in OFFLINE.items():
+        lost = spread([sum(bins) for bins in experiment.offline[kind].values()])
+        print(f"{words}: {spread_words(lost, 0)} lost")
 
 
-def print_ratio(words, over, under, value, target=None):
-    verdict = ""
-    if target is not None:
-        met = value is not None and value <= target
-        verdict = f"   target {target}: {'met' if met else 'missed'}"
-    print(f"{words:44} {over:6d} / {under:6d} = {value}{verdict}")
+def judge(experiment):
+    targets = Targets()
+    plain = experiment.kept("unmanaged")
+    for seed, run in experiment.kept("lossy").items():
+        name = f"lossy.{seed}"
+        targets.add(name, "late", run["late"], "0", run["late"] == 0)
+        for kind, words in (("shared", "transfers have their share"), ("ideal", "link to itself")):
+            value = experiment.beside(kind, seed, run)
+            targets.add(name, f"missed / offline, {words}", value, f"<= {ORACLE_TARGET}",
+                        value is not None and value <= ORACLE_TARGET)
+        if seed in plain:
+            value = ratio(missed(run), missed(plain[seed]))
+            targets.add(name, "missed / unmanaged", value, f"<= {UNMANAGED_TARGET}",
+                        value <= UNMANAGED_TARGET)
+    return targets
 
 
-def print_ratios(runs, ideal, shared, ratios):
-    missed = {name: run["late"] + run["lost"] for name, run in runs.items()}
-    print("\nLate or lost")
-    print_ratio("lossy / offline with the link to itself", missed["lossy"],
-                sum(ideal["lossy"]), ratios["lossy_over_ideal"], ORACLE_TARGET)
-    print_ratio("lossy / offline, transfers have their share", missed["lossy"],
-                sum(shared["lossy"]), ratios["lossy_over_shared"], ORACLE_TARGET)
-    print_ratio("lossless / the same, lossless", missed["lossless"],
-                sum(shared["lossless"]), ratios["lossless_over_shared"])
-    print_ratio("lossy / unmanaged", missed["lossy"], missed["unmanaged"],
-                ratios["lossy_over_unmanaged"], UNMANAGED_TARGET)
-    print_ratio("lossy / lossless", missed["lossy"], missed["lossless"],
-                ratios["lossy_over_lossless"])
+def medians(every):
+    return [statistics.median(values) for values in zip(*every)]
 
 
-def write_figure(folder, figure, runs, ideal, shared):
-    folder.with_suffix(".json").write_text(json.dumps(figure, indent=2) + "\n")
-    rows = zip(*[missed_bins(runs[name]) for name in NAMES], ideal["lossy"], shared["lossy"])
-    with open(folder.with_suffix(".dat"), "w", encoding="utf-8") as file:
-        for number, row in enumerate(rows):
-            file.write(f"{(number + 0.5) * BIN} {' '.join(map(str, row))}\n")
-
-
-def figure_of(folder, rate, transfers, start, length):
-    runs = {name: read_json(folder / f"{name}.json") for name in NAMES}
-    sent = {name: read_lines(folder / f"{name}.sent") for name in NAMES[1:]}
-    bits = rate_of(rate)
-    ideal = {name: offline(lines, name == "lossy", bits, length)
-             for name, lines in sent.items()}
-    shared = {name: offline(lines, name == "lossy", bits, length, start)
-              for name, lines in sent.items()}
-    ratios = compare(runs, ideal, shared)
-    figure = {"figure": "fig7", "command": "make bench BENCH=fig7",
-              "commit": os.environ.get("QS_COMMIT", "unknown"),
-              "kernel": runs["lossy"]["kernel"], "engine": "kernel", "rate": rate,
-              "seed": runs["lossy"]["seed"], "bin_seconds": BIN,
-              "transfers_at_s": [start], "transfers_at_once": transfers,
-              "ratios": ratios, "offline_ideal": ideal, "offline_shared": shared} | runs
-    write_figure(folder, figure, runs, ideal, shared)
-    for name, run in runs.items():
-        print_commands(name, run)
-    print_bins(runs, ideal, shared, start)
-    print_runs(runs)
-    print_ratios(runs, ideal, shared, ratios)
+def figure_of(experiment):
+    rows = {who: experiment.row(who) for who in experiment.whos()}
+    bins = {who: medians(map(missed_bins, experiment.kept(who).values()))
+            for who in experiment.whos()}
+    free = {kind: medians(some.values()) for kind, some in experiment.offline.items()}
+    targets = judge(experiment)
+    first = next(iter(experiment.runs["lossy"].values()))
+    figure = head("fig7", "make bench BENCH=fig7", kernel=first["kernel"], engine="kernel",
+                  rate=experiment.rate, seed=sorted(experiment.runs["lossy"]),
+                  seconds=experiment.length, bin_seconds=BIN,
+                  transfers_at_s=[experiment.start], transfers_at_once=experiment.transfers,
+                  table=rows, thrown_out=experiment.thrown, targets=targets.all,
+                  offline=experiment.offline, runs=experiment.runs)
+    experiment.folder.with_suffix(".json").write_text(json.dumps(figure, indent=2) + "\n")
+    columns = {WORDS.get(who, who): bins[who] for who in SHOWN if who in bins}
+    columns[OFFLINE["ideal"]] = free["ideal"]
+    write_columns(experiment.folder.with_suffix(".dat"), columns)
+    for who, runs in experiment.runs.items():
+        print_commands(who, next(iter(runs.values())))
+    print_bins(experiment, bins | free)
+    print_table(experiment, rows)
+    print_loads(experiment.loads)
+    targets.show()
 
 
 def check(folder, names):
@@ -194,11 +222,12 @@ def main():
     arguments = sys.argv[1:]
     if len(arguments) == 3 and arguments[0] == "check":
         sys.exit(check(pathlib.Path(arguments[1]), arguments[2:]))
-    if len(arguments) != 5:
+    if len(arguments) < 6 or "lossy" not in arguments[5:]:
         sys.exit(__doc__)
-    folder = pathlib.Path(arguments[0])
-    figure_of(folder, arguments[1], *map(int, arguments[2:]))
-    sys.exit(check(folder, NAMES))
+    experiment = Experiment(*arguments[:5], arguments[5:])
+    figure_of(experiment)
+    sys.exit(check(experiment.folder, [f"{who}.{seed}" for who, runs in experiment.runs.items()
+                                       for seed in runs]))
 
 
 main()

@@ -2,10 +2,11 @@
 # gnuplot -e "name='build/bench/fig5'; blocks=2; transfers='8 FTP'; starts='15 30'" gaps.gp
 # NAME.dat, of blocks of times and gaps with a heading, becomes NAME.svg and NAME.png.
 set encoding utf8
+if (!exists("length")) length = 60
 set title "Between one frame and the next of a 20 fps stream, through transfers on a 10 Mbit/s link"
 set xlabel "time (s)"
 set ylabel "gap between complete frames (ms)"
-set xrange [0:60]
+set xrange [0:length]
 set yrange [20:20000]
 set logscale y
 set xtics 5 nomirror
@@ -21,6 +22,8 @@ set style line 1 lc rgb "#c8501e" pt 7 ps 0.35
 set style line 2 lc rgb "#0060ad" pt 7 ps 0.35
 set style line 3 lc rgb "#7a9a01" pt 7 ps 0.35
 set style line 4 lc rgb "#8040a0" pt 7 ps 0.35
+set style line 5 lc rgb "#404040" pt 7 ps 0.35
+set style line 6 lc rgb "#b08000" pt 7 ps 0.35
 
 do for [type in "svg png"] {
 	if (type eq "svg") {

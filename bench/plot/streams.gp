@@ -2,10 +2,11 @@
 # gnuplot -e "name='build/demo/fig4'; what='A stream'; columns=2; transfers='8 FTP'; starts='15 30'" streams.gp
 # NAME.dat, whose columns have headings, becomes NAME.svg and NAME.png.
 set encoding utf8
+if (!exists("length")) length = 60
 set title what." through transfers on a 10 Mbit/s link"
 set xlabel "time (s)"
 set ylabel "complete frames per second (5 s bins)"
-set xrange [0:60]
+set xrange [0:length]
 set yrange [0:24]
 set xtics 5 nomirror
 set ytics 5 nomirror

@@ -12,7 +12,7 @@ set xtics 5 nomirror
 set ytics 5 nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.53, 0.60 left top Left reverse samplen 2.5 opaque noenhanced
+set key at graph 0.60, 0.62 left top Left reverse samplen 2.5 opaque noenhanced
 do for [at in starts] {
 	set arrow from at, 0 to at, 21.6 nohead dt 2 lw 1.2 lc rgb "#808080"
 	set label transfers." transfers start" at at + 0.5, 21.8 tc rgb "#505050"

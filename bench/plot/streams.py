@@ -29,9 +29,9 @@ WORDS = {"kernel": "QSockets", "plain": "plain socket", "plain-seg": "plain, no 
          "htb": "htb, classes by hand", "etf": "htb and etf", "srt": "SRT",
          "ffmpeg": "paced by ffmpeg"}
 # What the pictures show: they would not get clearer by all of them.
-SHOWN = {"fig4": ("kernel", "plain", "pfifo", "srt", "htb", "fq_codel", "ffmpeg"),
+SHOWN = {"fig4": ("kernel", "plain", "cake", "srt", "htb", "fq_codel", "ffmpeg"),
          "heavy": ("kernel", "plain", "pfifo", "srt", "htb", "fq_codel", "cake"),
-         "fig5": ("plain", "kernel", "pfifo", "cake", "htb", "srt")}
+         "fig5": ("plain", "kernel", "pfifo", "cake")}
 COLUMNS = (("least_fps", "least fps", 1), ("frames_lost", "frames lost", 0),
            ("i_frames_lost", "I-frames lost", 0), ("delay_p99_ms", "delay p99, ms", 1),
            ("transferred_mb", "transferred, MB", 1))
@@ -107,14 +107,14 @@ def print_table(experiment, rows):
 
 
 def print_ratios(experiment, rows):
-    """Ours beside the best and the worst of the others."""
+    """Ours over each of the others', where there is anything to divide by."""
     if OURS not in rows or len(rows) < 2:
         return
     print("\nQSockets beside the others, ratios of medians\n")
     for key, heading, _ in columns_of(experiment.figure):
         ours = rows[OURS][key]
         for who, row in rows.items():
-            if who != OURS and ours and row[key]:
+            if who != OURS and ours and row[key] and row[key]["median"]:
                 print(f"  {heading:20} {ours['median']:>10} / {who:10} {row[key]['median']:>10}"
                       f" = {ratio(ours['median'], row[key]['median'])}")
 

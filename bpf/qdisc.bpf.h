@@ -122,6 +122,45 @@ static __noinline int drop_doomed(struct Qdisc *sch, __u32 index,
 	return 0;
 }
 
+/* The packet that was alone is not any more. */
+static __noinline int find_hash(__u32 index)
+{
+	qs_core_t *c = qs_window(index);
+	__u32 i = c->be_alone;
+	struct qs_packet_slot *slot = packet_slot(index, i);
+	struct sk_buff *skb;
+
+	if (!slot)
+		return 0;
+	skb = bpf_kptr_xchg(&slot->skb, NULL);
+	if (!skb)
+		return 0;
+	qs_slot(c, i)->cookie = bpf_skb_get_hash(skb);
+	skb = bpf_kptr_xchg(&slot->skb, skb);
+	if (skb)
+		bpf_kfree_skb(skb);
+	return 0;
+}
+
+/* Which is dear where the sender is not connected: not before it decides. */
+static __always_inline __u32 flow_hash(qs_core_t *c, __u32 index,
+				       struct sk_buff *skb)
+{
+	if (!c->be_packets)
+		return 0;
+	if (c->be_alone != QS_NIL)
+		find_hash(index);
+	return bpf_skb_get_hash(skb);
+}
+
+/* What it is, if nothing in the core goes by time, matters to nobody. */
+static __always_inline __u64 time_now(qs_core_t *c)
+{
+	__u32 streams_packets = c->n_slots - c->free_slots - c->be_packets;
+
+	return c->rate || streams_packets ? bpf_ktime_get_ns() : 0;
+}
+
 SEC("struct_ops/qs_enqueue_op")
 int BPF_PROG(qs_enqueue_op, struct sk_buff *skb, struct Qdisc *sch,
 	     struct bpf_sk_buff_ptr *to_free)
@@ -135,7 +174,7 @@ int BPF_PROG(qs_enqueue_op, struct sk_buff *skb, struct Qdisc *sch,
 
 	qs_use_arena();
 	now = read_packet(skb, &p);
-	p.hash = p.stream == QS_NIL ? bpf_skb_get_hash(skb) : 0;
+	p.hash = p.stream == QS_NIL ? flow_hash(c, index, skb) : 0;
 retry:
 	i = qs_enqueue(c, &p, now);
 	if (c->doomed != QS_NIL)
@@ -189,7 +228,7 @@ struct sk_buff *BPF_PROG(qs_dequeue_op, struct Qdisc *sch)
 	qs_use_arena();
 	if (!sch->q.qlen)
 		return NULL;
-	now = bpf_ktime_get_ns();
+	now = time_now(c);
 	for (k = c->zero; k < QS_DROPS_PER_DEQUEUE && qs_can_loop; k++) {
 		r = qs_dequeue(c, now);
 		if (QS_DEQ_OP(r) != QS_DEQ_DROP)

@@ -236,6 +236,7 @@ struct qs_core {
 	__u32 doomed; /* packets given up, by next */
 	__u32 released; /* streams whose last reference the queue had */
 	__u32 be_packets;
+	__u32 be_alone; /* all of best effort, and of no flow yet; or QS_NIL */
 	struct qs_list be_control; /* packets that never wait behind bulk */
 	struct qs_list be_new, be_old; /* flows */
 	/* bytes of streams sent while best effort waited; below 0: to be sent

@@ -8,7 +8,8 @@
  * many packets as there are slots left over (dynamic threshold: Choudhury and
  * Hahne, 1998), so one that floods leaves room for the others. Streams and best
  * effort each leave some slots to the other; control packets may take half of
- * the streams'.
+ * the streams'. A packet that is alone has no flow until another one comes: who
+ * sends little on an idle device pays for no sharing, nor for finding the hash.
  */
 #ifndef QS_COMMON_BESTEFFORT_H
 #define QS_COMMON_BESTEFFORT_H
@@ -51,13 +52,13 @@ QS_INLINE int qs_be_accepts(qs_core_t *c, const struct qs_packet *p)
 	return qs_be_has_room(c, qs_flow(c, p->hash & (QS_FLOWS - 1))->packets);
 }
 
-QS_INLINE void qs_be_enqueue(qs_core_t *c, __u32 slot, __u32 hash, __u32 flags)
+/* Puts it to its flow, whose hash is in the slot's `cookie`. */
+QS_INLINE void qs_be_join(qs_core_t *c, __u32 slot)
 {
-	__u32 f = hash & (QS_FLOWS - 1);
+	__u32 f = qs_slot(c, slot)->cookie & (QS_FLOWS - 1);
 	qs_flow_t *flow = qs_flow(c, f);
 
-	c->be_packets++;
-	if (flags & QS_CBF_CONTROL) {
+	if (qs_slot(c, slot)->flags & QS_CBF_CONTROL) {
 		if (c->be_control.first == QS_NIL)
 			c->be_control.first = slot;
 		else
@@ -77,6 +78,25 @@ QS_INLINE void qs_be_enqueue(qs_core_t *c, __u32 slot, __u32 hash, __u32 flags)
 	qs_flow_append(c, &c->be_new, f);
 }
 
+/* Another one comes. */
+QS_INLINE void qs_be_accompany(qs_core_t *c)
+{
+	__u32 slot = c->be_alone;
+
+	if (slot == QS_NIL)
+		return;
+	c->be_alone = QS_NIL;
+	qs_be_join(c, slot);
+}
+
+QS_INLINE void qs_be_enqueue(qs_core_t *c, __u32 slot)
+{
+	if (c->be_packets++)
+		qs_be_join(c, slot);
+	else
+		c->be_alone = slot;
+}
+
 QS_INLINE __u32 qs_be_control(qs_core_t *c)
 {
 	__u32 slot = c->be_control.first;
@@ -89,9 +109,16 @@ QS_INLINE __u32 qs_be_control(qs_core_t *c)
 /* The packet whose turn it is, off its queue; QS_NIL when there is none. */
 QS_FN __u32 qs_be_dequeue(qs_core_t *c)
 {
-	__u32 f, slot = qs_be_control(c);
+	__u32 f, slot = c->be_alone;
 	qs_list_t *list;
 	qs_flow_t *flow;
+
+	if (slot != QS_NIL) {
+		c->be_alone = QS_NIL;
+		c->be_packets = 0;
+		return slot;
+	}
+	slot = qs_be_control(c);
 
 	/* ends: a turn adds a quantum, a super-packet's debt is under 64 KiB */
 	while (slot == QS_NIL && qs_can_loop) {

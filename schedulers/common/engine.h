@@ -43,6 +43,7 @@ QS_INLINE void qs_queues_reset(qs_core_t *c)
 	c->doomed = QS_NIL;
 	c->be_packets = 0;
 	c->be_owed = 0;
+	c->be_alone = QS_NIL;
 	c->be_control.first = QS_NIL;
 	c->be_new.first = QS_NIL;
 	c->be_old.first = QS_NIL;

@@ -29,6 +29,7 @@ QS_FN int qs_enqueue_besteffort(qs_core_t *c, const struct qs_packet *p,
 {
 	__u32 i;
 
+	qs_be_accompany(c);
 	if (!qs_be_accepts(c, p)) {
 		c->be_dropped++;
 		return QS_REFUSED_FULL;
@@ -36,7 +37,8 @@ QS_FN int qs_enqueue_besteffort(qs_core_t *c, const struct qs_packet *p,
 	i = qs_slot_alloc(c);
 	qs_slot_fill(c, i, p, now);
 	qs_slot(c, i)->stream = QS_NIL;
-	qs_be_enqueue(c, i, p->hash, p->flags);
+	qs_slot(c, i)->cookie = p->hash;
+	qs_be_enqueue(c, i);
 	return i;
 }
 

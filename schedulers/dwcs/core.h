@@ -32,6 +32,8 @@ QS_INLINE int sched_precedes(const qs_stream_t *a, const qs_stream_t *b)
 
 	if (a->deadline != b->deadline)
 		return a->deadline < b->deadline;
+	if (a->cur_oln == b->cur_oln && a->cur_old == b->cur_old)
+		return a->order < b->order; /* most are alike */
 	l = (__u64)a->cur_oln * b->cur_old;
 	r = (__u64)b->cur_oln * a->cur_old;
 	if (l != r)

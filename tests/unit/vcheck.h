@@ -179,6 +179,9 @@ static inline void vcheck_besteffort(struct vcheck *k)
 	__u32 f, n = 0, packets, listed = 0, at;
 	qs_flow_t *flow;
 
+	if (k->c->be_alone != QS_NIL)
+		n += vcheck_chain(k, k->c->be_alone, k->c->be_alone, NULL,
+				  QS_NIL);
 	if (k->c->be_control.first != QS_NIL)
 		n += vcheck_chain(k, k->c->be_control.first,
 				  k->c->be_control.last, NULL, QS_NIL);

@@ -63,7 +63,8 @@ link_classes()
 }
 
 # link_deadlines PORT MASK: the same, and etf sends the earliest deadline first and drops
-# what is late; of that it takes only packets with SO_TXTIME, so that it cannot be the root.
+# what is late; of that it takes only packets with SO_TXTIME, so that it cannot be the
+# root, and only deadlines that are not before that of what it has sent last.
 link_deadlines()
 {
 	link_classes "$1" "$2" etf clockid CLOCK_TAI deadline_mode

@@ -9,12 +9,12 @@ set xlabel "time (s)"
 set ylabel "late or lost messages (5 s intervals)"
 set xrange [0:length]
 set yrange [0:*]
-set offsets 0, 0, graph 0.12, 0
+set offsets 0, 0, graph 0.5, 0
 set xtics 5 nomirror
 set ytics nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.02, 0.86 left top Left reverse samplen 2.5
+set key at graph 0.02, 0.97 left top Left reverse samplen 2.5 noenhanced
 set arrow from start, graph 0 to start, graph 0.93 nohead dt 2 lw 1.2 lc rgb "#808080"
 set label sprintf("%d FTP transfers start", transfers) at start + 0.5, graph 0.95 tc rgb "#505050"
 set style line 1 lc rgb "#0060ad" lw 2.5 pt 7 ps 1.0

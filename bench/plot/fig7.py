@@ -29,7 +29,7 @@ import oracle  # noqa: E402
 
 WORDS = {"unmanaged": "plain socket", "lossless": "EDF, lossless", "lossy": "EDF, lossy",
          "htb": "htb, classes by hand", "etf": "htb and etf"}
-SHOWN = ("lossy", "unmanaged", "lossless", "htb", "etf", "fq_codel", "pfifo")
+SHOWN = ("lossy", "unmanaged", "lossless", "htb", "etf", "fq_codel")
 OFFLINE = {"ideal": "offline EDF, the link to itself", "shared": "offline EDF, shares"}
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP: what the link carries besides
 PACKET = 1514  # of a transfer

@@ -103,7 +103,7 @@ run()
 	run_setup "$who"
 	run_sensor "$who" &
 	sensor=$!
-	run_in receiver chrt --fifo 1 build/examples/sensor-client -l -s "$LENGTH" \
+	run_client chrt --fifo 1 build/examples/sensor-client -l -s "$LENGTH" \
 		-o "$NETLAB_DIR/receiver" -t "$NETLAB_DIR/received" "$NETLAB_RECEIVER4" |
 		run_follow || die 1 "sensor-client failed, as said above"
 	wait "$sensor" || die 1 "sensor failed, as said above"

@@ -23,7 +23,7 @@
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
 
-#define START_S 30 /* how long a client waits for the first message */
+#define START_S 30 /* a client waits for the first message, unless told */
 #define GRACE_S 3 /* how long a late message or the end mark may take */
 
 uint64_t clock_ns(clockid_t clock);

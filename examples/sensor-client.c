@@ -11,7 +11,7 @@
 struct options {
 	const char *host, *port;
 	const char *output, *trace;
-	unsigned int seconds, bin;
+	unsigned int seconds, bin, wait;
 	bool live;
 };
 
@@ -44,6 +44,8 @@ struct client {
 static const struct argp_option argp_options[] = {
 	{ "seconds", 's', "N", 0, "length of the measurement (60)", 0 },
 	{ "bin", 'i', "N", 0, "seconds of each interval (5)", 0 },
+	{ "wait", 'w', "N", 0, "seconds to wait for the first message (30)",
+	  0 },
 	{ "output", 'o', "FILE", 0, "write the result there, as JSON", 0 },
 	{ "trace", 't', "FILE", 0, "write a line for each message there", 0 },
 	{ "live", 'l', NULL, 0, "print each second what came in time", 0 },
@@ -60,6 +62,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'i':
 		options->bin = number_of(argument, 1, 86400, state);
+		return 0;
+	case 'w':
+		options->wait = number_of(argument, 1, 86400, state);
 		return 0;
 	case 'o':
 		options->output = argument;
@@ -152,7 +157,8 @@ static void receive_one(struct client *client)
 static void receive(struct client *client)
 {
 	struct pollfd ready = { .fd = client->fd, .events = POLLIN };
-	uint64_t end = clock_ns(CLOCK_MONOTONIC) + START_S * NS_PER_S;
+	uint64_t end =
+		clock_ns(CLOCK_MONOTONIC) + client->options.wait * NS_PER_S;
 	uint64_t now = 0;
 
 	while (now < end && !client->ended && !stopped) {
@@ -284,7 +290,10 @@ int main(int argc, char **argv)
 		       "time.",
 	};
 	struct client client = {
-		.options = { .port = SENSOR_PORT, .seconds = 60, .bin = 5 },
+		.options = { .port = SENSOR_PORT,
+			     .seconds = 60,
+			     .bin = 5,
+			     .wait = START_S },
 	};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &client.options);

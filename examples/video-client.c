@@ -15,7 +15,7 @@
 struct options {
 	const char *host, *port;
 	const char *output, *trace;
-	unsigned int seconds, bin;
+	unsigned int seconds, bin, wait;
 	bool live;
 };
 
@@ -43,6 +43,8 @@ struct client {
 static const struct argp_option argp_options[] = {
 	{ "seconds", 's', "N", 0, "length of the stream (60)", 0 },
 	{ "bin", 'i', "N", 0, "seconds of each frame rate (5)", 0 },
+	{ "wait", 'w', "N", 0, "seconds to wait for the first message (30)",
+	  0 },
 	{ "output", 'o', "FILE", 0, "write the result there, as JSON", 0 },
 	{ "trace", 't', "FILE", 0, "write a line for each frame there", 0 },
 	{ "live", 'l', NULL, 0, "print each second and its frames", 0 },
@@ -59,6 +61,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'i':
 		options->bin = number_of(argument, 1, 86400, state);
+		return 0;
+	case 'w':
+		options->wait = number_of(argument, 1, 86400, state);
 		return 0;
 	case 'o':
 		options->output = argument;
@@ -182,7 +187,7 @@ static void receive(struct client *client)
 
 	while (!client->ended && !stopped) {
 		now = clock_ns(CLOCK_REALTIME);
-		end = begin + START_S * NS_PER_S;
+		end = begin + client->options.wait * NS_PER_S;
 		if (client->start)
 			end = client->start +
 			      (client->options.seconds + GRACE_S) * NS_PER_S;
@@ -365,7 +370,10 @@ int main(int argc, char **argv)
 		.doc = "Receive a video-server's stream and tell how it came.",
 	};
 	struct client client = {
-		.options = { .port = VIDEO_PORT, .seconds = 60, .bin = 5 },
+		.options = { .port = VIDEO_PORT,
+			     .seconds = 60,
+			     .bin = 5,
+			     .wait = START_S },
 	};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &client.options);

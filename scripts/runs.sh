@@ -87,6 +87,16 @@ run_read_ahead()
 	netlab_in_receiver ss -uln >/dev/null # the kernel loads a module for it
 }
 
+# run_client PROGRAM ARGUMENT...: the receiver. Where time costs nothing it may take
+# any until the first message comes.
+run_client()
+{
+	local wait=()
+
+	[ -z "${QS_ICOUNT:-}" ] || wait=(-w 86400)
+	run_in receiver "$@" ${wait[@]+"${wait[@]}"}
+}
+
 # run_until_bound PORT [HOST]: until the receiver, or that host, listens there.
 run_until_bound()
 {
@@ -168,7 +178,7 @@ start_run()
 	if [ "$1" = here ]; then
 		"${command[@]}" >&3 2>&1 &
 	else
-		scripts/vm --kernel "$1" --icount --timeout 900 -- "${command[@]}" >&3 &
+		scripts/vm --kernel "$1" --icount --timeout 900 --env QS_ICOUNT=1 -- "${command[@]}" >&3 &
 	fi
 }
 

@@ -180,7 +180,7 @@ video_client()
 	local suffix=$1
 
 	shift
-	run_in receiver build/examples/video-client -s "$LENGTH" -o "$NETLAB_DIR/receiver$suffix" \
+	run_client build/examples/video-client -s "$LENGTH" -o "$NETLAB_DIR/receiver$suffix" \
 		-t "$NETLAB_DIR/trace$suffix" "$@"
 }
 

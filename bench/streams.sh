@@ -79,7 +79,7 @@ make_figure()
 	case $1 in
 	fig4) options+="; what='A 20 fps video stream'" ;;
 	fig5) plot=gaps.gp options+="; blocks=$(grep -c '^"' "$name.dat")" ;;
-	fig6) options+="; what='Three video streams'" ;;
+	fig6) options+="; what='Three video streams'; key=0.3" ;;
 	heavy) options+="; what='A 20 fps video stream of 6 Mbit/s'" ;;
 	esac
 	[ "$1" = fig5 ] ||

@@ -91,7 +91,8 @@ def apart(loads):
 def print_loads(loads):
     """Less is no other rate: TCP did not fill the link, as the queue is too short for it."""
     middle = statistics.median(loads.values())
-    print(f"\nWhile transfers filled the link it carried {middle:.3f} Mbit/s, in the median; but")
+    print(f"\nWhile transfers filled the link it carried {middle:.3f} Mbit/s, in the median;"
+          f" more than {GOODPUT_NEAR:.1%} off:")
     for name, load in loads.items():
         if abs(load / middle - 1) > GOODPUT_NEAR:
             verdict = "this run is thrown out" if load > middle else "it was not always full"

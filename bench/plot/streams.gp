@@ -3,6 +3,7 @@
 # NAME.dat, whose columns have headings, becomes NAME.svg and NAME.png.
 set encoding utf8
 if (!exists("length")) length = 60
+if (!exists("key")) key = 0.62
 set title what." through transfers on a 10 Mbit/s link"
 set xlabel "time (s)"
 set ylabel "complete frames per second (5 s bins)"
@@ -12,7 +13,7 @@ set xtics 5 nomirror
 set ytics 5 nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.60, 0.62 left top Left reverse samplen 2.5 opaque noenhanced
+set key at graph 0.60, key left top Left reverse samplen 2.5 opaque noenhanced
 do for [at in starts] {
 	set arrow from at, 0 to at, 21.6 nohead dt 2 lw 1.2 lc rgb "#808080"
 	set label transfers." transfers start" at at + 0.5, 21.8 tc rgb "#505050"

@@ -69,6 +69,14 @@ int qs_privilege_check(void)
 			      "CAP_NET_ADMIN and CAP_SYS_ADMIN");
 }
 
+/* How many of the arena's windows a core takes. */
+static __u32 windows(__u32 packets, __u32 streams)
+{
+	__u64 size = qs_core_size(packets, streams);
+
+	return (size + (1ull << QS_WINDOW_SHIFT) - 1) >> QS_WINDOW_SHIFT;
+}
+
 static int check_sizes(const struct qos_device *d)
 {
 	if (d->packets < MIN_PACKETS || d->packets > MAX_PACKETS)
@@ -77,12 +85,12 @@ static int check_sizes(const struct qos_device *d)
 	if (d->streams > MAX_STREAMS)
 		return qs_fail(EINVAL, "streams is %u, not in 1 to %u",
 			       d->streams, MAX_STREAMS);
-	if (qs_core_size(d->packets, d->streams) > 1ull << QS_WINDOW_SHIFT)
+	if (windows(d->packets, d->streams) > QS_WINDOWS_MAX)
 		return qs_fail(EINVAL,
 			       "%u packets and %u streams need more "
 			       "than %u MiB: lower packets or streams",
 			       d->packets, d->streams,
-			       1u << (QS_WINDOW_SHIFT - 20));
+			       QS_WINDOWS_MAX << (QS_WINDOW_SHIFT - 20));
 	if (d->burst > MAX_BURST)
 		return qs_fail(EINVAL, "burst is %u, more than %u", d->burst,
 			       MAX_BURST);
@@ -400,16 +408,27 @@ static void release_system(struct qs_system *sys)
 
 /* ---- set a device up */
 
-static __u32 free_index(struct qs_system *sys, __u32 *gen)
+/* The first entry whose window, and so many in a row, nobody has. */
+static __u32 free_index(struct qs_system *sys, __u32 needed, __u32 *gen)
 {
+	__u32 i, first = 1;
 	struct qs_dev dev;
-	__u32 i;
 
+	*gen = 0;
 	for (i = 1; i <= QS_MAX_DEVICES; i++) {
-		if (qs_dev_read(sys, i, &dev) || dev.state != QS_DEV_FREE)
+		if (qs_dev_read(sys, i, &dev)) {
+			first = i + 1;
 			continue;
-		*gen = dev.gen + 1;
-		return i;
+		}
+		if (dev.state != QS_DEV_FREE) {
+			i += windows(dev.packets, dev.streams) - 1;
+			first = i + 1;
+			continue;
+		}
+		if (i == first)
+			*gen = dev.gen + 1;
+		if (i + 1 - first == needed)
+			return first;
 	}
 	return 0;
 }
@@ -606,9 +625,12 @@ static int init_new(struct qs_system *sys, const struct request *r)
 	__u32 index, gen;
 	int err;
 
-	index = free_index(sys, &gen);
+	index = free_index(sys, windows(r->device.packets, r->device.streams),
+			   &gen);
 	if (!index)
-		return qs_fail(ENOSPC, "%u devices are managed already",
+		return qs_fail(ENOSPC,
+			       "%u devices are managed already, or fewer large "
+			       "ones",
 			       QS_MAX_DEVICES);
 	describe(r, &dev, gen, sys->meta.engine);
 	err = setup_device(sys, r, index, &dev);

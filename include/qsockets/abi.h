@@ -13,7 +13,7 @@
 #include <qsockets/info.h>
 
 #define QS_ABI_MAGIC 0x51534f43u /* "QSOC" */
-#define QS_ABI_VERSION 3u
+#define QS_ABI_VERSION 4u
 
 #define QS_SOL_QSOCKETS 0x5153
 #define QS_NAME_LEN 16
@@ -150,6 +150,7 @@ _Static_assert(sizeof(struct qs_cb) == 20, "qs_cb");
 #define QS_PIN_DIR "qsockets"
 #define QS_MAX_DEVICES 63 /* the arena's windows, less the first */
 #define QS_WINDOW_SHIFT 26 /* 64 MiB of the arena for a device */
+#define QS_WINDOWS_MAX 4 /* of one that needs more */
 #define QS_ARENA_PAGES (1u << 20)
 /* Where programs' users map it; sanitizers have their shadow below. */
 #define QS_ARENA_BASE (1ull << 45)
@@ -181,7 +182,8 @@ enum qs_dev_qdisc {
 
 /*
  * The map "qs_devs": an array of QS_MAX_DEVICES + 1, entry 0 unused. Entry i
- * owns the arena from i << QS_WINDOW_SHIFT.
+ * owns the arena from i << QS_WINDOW_SHIFT. A core that needs more than one
+ * window has those of the entries after it, which then stay free.
  *
  * Written by qsockinit/qsockfini, one at a time (they hold a file lock), but
  * for: `qdisc`, by the qdisc's init (from NONE, atomically) and destroy; with

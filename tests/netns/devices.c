@@ -224,6 +224,37 @@ static void a_stream_is_of_one_device(void **state)
 	lab_fini("eth1");
 }
 
+/* Where the order of streams is kept is beyond 64 MiB, and nobody else's. */
+static void a_large_device_keeps_its_memory(void **state)
+{
+	const struct qos_device large = { .packets = 1 << 17,
+					  .streams = 100000 };
+	struct q_dwcs_attr attr = { .old = 1, .ipg = 500000 };
+	int sink, fd[3], i, k;
+	union lab_address to;
+
+	(void)state;
+	if (lab_engine() != QOS_ENGINE_KERNEL)
+		skip(); /* the others' memory is not shared */
+	lab_init("eth0", &large);
+	sink = lab_sink(AF_INET, SOCK_DGRAM, 0, 0, &to);
+	for (i = 0; i < 3; i++) {
+		fd[i] = lab_socket(AF_INET, SOCK_DGRAM, "eth0", &attr);
+		for (k = 0; k < 3; k++)
+			lab_send(fd[i], "queued", 6, NULL, &to);
+	}
+	lab_init("eth1", &large);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(lab_info(fd[i]).dropped_late, 0);
+	for (i = 0; i < 3; i++) {
+		lab_until(lab_info(fd[i]).sent_packets == 3);
+		qclose(fd[i]);
+	}
+	close(sink);
+	lab_fini("eth1");
+	lab_fini("eth0");
+}
+
 /* ---- a device that goes */
 
 static void fini_leaves_plain_sockets(void **state)
@@ -485,6 +516,7 @@ int main(void)
 		cmocka_unit_test(two_devices_are_scheduled_at_once),
 		cmocka_unit_test(devices_of_two_namespaces_are_two),
 		cmocka_unit_test(a_stream_is_of_one_device),
+		cmocka_unit_test(a_large_device_keeps_its_memory),
 		cmocka_unit_test(fini_leaves_plain_sockets),
 		cmocka_unit_test(a_link_that_goes_down_drops_its_queue),
 		cmocka_unit_test(a_device_can_be_removed_with_a_queue),

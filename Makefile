@@ -23,13 +23,17 @@ $(BUILD)/build.ninja:
 enable-tests: | $(BUILD)/build.ninja
 	@test -e $(BUILD)/tests/enabled || meson setup --reconfigure $(BUILD)
 
+# The same for setup-bench.
+enable-bench: | $(BUILD)/build.ninja
+	@test -e $(BUILD)/bench/enabled || meson setup --reconfigure $(BUILD)
+
 demo: setup-demo compile
 	@scripts/demo
 
 test: setup-test enable-tests compile
 	@scripts/run-tests $(TEST)
 
-bench: setup-bench compile
+bench: setup-bench enable-bench compile
 	@scripts/bench $(BENCH)
 
 check-style: setup-test enable-tests compile
@@ -43,6 +47,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all compile enable-tests demo test bench check-style install clean
+.PHONY: all compile enable-tests enable-bench demo test bench check-style install clean
 # One recipe after the other; ninja uses all CPUs.
 .NOTPARALLEL:

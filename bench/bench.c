@@ -20,9 +20,12 @@
 
 #define SINK_LINK "02:00:00:00:00:02"
 #define SOURCE "192.0.2.1"
+#define SOURCES 3 /* more, from 192.0.2.11 on */
 #define SINK 0xc0000202u /* 192.0.2.2 */
 #define SINK_PORT 9 /* discard */
 #define WORDS_MAX 64
+#define FILES_MAX \
+	(1 << 20) /* what a kernel allows root, unless told otherwise */
 
 const struct sockaddr_in bench_sink = {
 	.sin_family = AF_INET,
@@ -108,9 +111,19 @@ void bench_settle(void)
 	CPU_SET(cpu, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		die("sched_setaffinity: %s", strerror(errno));
+	files.rlim_cur = files.rlim_max = FILES_MAX;
+	if (!setrlimit(RLIMIT_NOFILE, &files))
+		return;
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int bench_quick(void)
+{
+	const char *quick = getenv("QS_QUICK");
+
+	return quick && *quick;
 }
 
 /* ---- measuring */
@@ -149,6 +162,8 @@ static void no_ipv6(void)
 
 void bench_device(const char *type)
 {
+	int i;
+
 	if (unshare(CLONE_NEWNET))
 		die("unshare: %s: run it as root", strerror(errno));
 	no_ipv6();
@@ -159,6 +174,8 @@ void bench_device(const char *type)
 		run("ip link set " BENCH_PEER " up");
 	}
 	run("ip address add " SOURCE "/24 dev " BENCH_DEV);
+	for (i = 0; i < SOURCES; i++)
+		run("ip address add 192.0.2.%d/24 dev " BENCH_DEV, 11 + i);
 	run("ip link set " BENCH_DEV " up");
 	run("ip neighbour replace 192.0.2.2 lladdr " SINK_LINK
 	    " nud permanent dev " BENCH_DEV);

@@ -27,6 +27,9 @@ void run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* On one CPU from now on, and with as many files as can be. */
 void bench_settle(void);
 
+/* Is a short form of the benchmark asked for, by QS_QUICK=1? */
+int bench_quick(void);
+
 /* ---- measuring */
 
 uint64_t now_ns(void); /* CLOCK_MONOTONIC */

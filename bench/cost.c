@@ -23,176 +23,21 @@
 
 #include "bench.h"
 #include "lib/internal.h"
+#include "qdisc.h"
 
 #define ROUNDS 9
 #define IDLE_PACKETS 4000 /* in a round */
-#define STREAMS_MAX 1000
-#define BACKLOG_PACKETS 4000
+#define STREAMS_MAX QDISC_STREAMS
+#define BACKLOG_PACKETS 4000 /* or one of each socket, if that is more */
 #define BACKLOG_ROUNDS 5
-#define SPIN_TURNS 8000ul /* for a packet to leave, ample */
-#define SYSFS "/run/bench-sysfs"
+#define LARGE_ROUNDS 2 /* of more packets: they take long, and hardly differ */
+#define GONE_MAX 600 /* packets that veth's own queues take */
+#define SPIN_TURNS 3000ul /* for a packet to leave, ample */
+#define MOUNTED "/run/bench-mounted"
 #define FQ_ROW 1 /* in backlog_rows */
 #define HTB_ROW 2
 #define OURS_ROW 3 /* and what follows */
-#define FAST "100gbit" /* a rate that nobody waits for */
-#define FAST_BITS 100000000000ull
-
-/* ---- what is compared */
-
-enum traffic {
-	PLAIN, /* send() on a connected socket */
-	UNCONNECTED, /* sendto(): the packets' hash is not known */
-	MARKED, /* qsend() with a deadline and flags */
-	STREAM, /* send() on an attached socket */
-	STREAM_MARKED, /* qsend() on that */
-	STREAM_PERIODIC, /* send() on one with a period */
-};
-
-struct qdisc {
-	const char *name;
-	const char *tc; /* NULL: none */
-	__u64 rate;
-	int ours, classes;
-};
-
-static const char *const traffic_names[] = {
-	[PLAIN] = "plain",
-	[UNCONNECTED] = "plain, sendto",
-	[MARKED] = "with a deadline",
-	[STREAM] = "stream",
-	[STREAM_MARKED] = "with a deadline",
-	[STREAM_PERIODIC] = "1/2, period",
-};
-
-static const struct qdisc noqueue = { .name = "noqueue" };
-static const struct qdisc pfifo = { "pfifo", "pfifo limit 20000", 0, 0, 0 };
-static const struct qdisc fq = { "fq", "fq limit 20000 flow_limit 20000", 0, 0,
-				 0 };
-static const struct qdisc fq_codel = { "fq_codel", "fq_codel limit 20000", 0, 0,
-				       0 };
-static const struct qdisc htb = { "htb", "handle 1: htb default 1", 0, 0, 1 };
-static const struct qdisc dwcs = { "dwcs", NULL, 0, 1, 0 };
-static const struct qdisc dwcs_shaped = { "dwcs, rate", NULL, FAST_BITS, 1, 0 };
-
-static struct q_dwcs_attr attr;
-static struct qos_params params = {
-	.dev = BENCH_DEV,
-	.name = "dwcs",
-	.attributes = &attr,
-};
-static char payload[BENCH_PAYLOAD];
-static int fds[STREAMS_MAX];
-static int initialised;
-
-/* ---- a qdisc comes and goes */
-
-static void fini(void)
-{
-	if (initialised)
-		qsockfini(BENCH_DEV);
-	initialised = 0;
-}
-
-static void init_ours(const struct qdisc *q)
-{
-	struct qos_device device = { .rate = q->rate };
-
-	if (qsockinit_device(&params, &device, sizeof(device)))
-		die("%s", qsock_errmsg());
-	initialised = 1;
-}
-
-/* HTB's classes: a socket's priority names its own. */
-static void add_classes(int n)
-{
-	char path[] = "/run/bench-classes";
-	FILE *f = fopen(path, "we");
-	int i;
-
-	if (!f)
-		die("%s: %s", path, strerror(errno));
-	for (i = 1; i <= n; i++)
-		fprintf(f,
-			"class add dev " BENCH_DEV " parent 1: classid 1:%x "
-			"htb rate " FAST " quantum 1514\n",
-			i);
-	fclose(f);
-	run("tc -batch %s", path);
-	unlink(path);
-}
-
-static void qdisc_up(const struct qdisc *q, int classes)
-{
-	if (q->ours)
-		init_ours(q);
-	else if (q->tc)
-		run("tc qdisc add dev " BENCH_DEV " root %s", q->tc);
-	if (q->classes)
-		add_classes(classes);
-}
-
-static void qdisc_down(const struct qdisc *q)
-{
-	if (q->tc)
-		run("tc qdisc del dev " BENCH_DEV " root");
-	fini();
-}
-
-/* ---- sockets and messages */
-
-static int traffic_socket(enum traffic traffic, int class)
-{
-	const struct sockaddr *to = (const struct sockaddr *)&bench_sink;
-	int fd = bench_socket(), priority = 1 << 16 | class;
-
-	if (traffic != UNCONNECTED && connect(fd, to, sizeof(bench_sink)))
-		die("connect: %s", strerror(errno));
-	if (setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority,
-		       sizeof(priority)))
-		die("SO_PRIORITY: %s", strerror(errno));
-	memset(&attr, 0, sizeof(attr));
-	if (traffic == STREAM_PERIODIC) {
-		attr.oln = 1;
-		attr.old = 2;
-		attr.ipg = 10;
-		attr.stream_flags = DWCS_WORK_CONSERVING;
-	}
-	if (traffic >= STREAM && qattach(fd, &params))
-		die("%s", qsock_errmsg());
-	return fd;
-}
-
-/* A plain socket takes such messages too, once it is told to. */
-static void enable_marks(int fd)
-{
-	struct {
-		clockid_t clock;
-		__u32 flags;
-	} txtime = { .clock = CLOCK_MONOTONIC };
-
-	if (setsockopt(fd, SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)))
-		die("SO_TXTIME: %s", strerror(errno));
-}
-
-static void send_one(int fd, enum traffic traffic)
-{
-	const struct sockaddr *to = (const struct sockaddr *)&bench_sink;
-	struct packet_flags flags = {
-		.drop_flag = QSOCK_PRIO(3),
-		.deadline = 1ull << 62,
-	};
-	ssize_t n;
-
-	if (traffic == MARKED || traffic == STREAM_MARKED)
-		n = qsend(fd, payload, sizeof(payload), 0, &flags);
-	else if (traffic == UNCONNECTED)
-		n = sendto(fd, payload, sizeof(payload), 0, to,
-			   sizeof(bench_sink));
-	else
-		n = send(fd, payload, sizeof(payload), 0);
-	if (n != sizeof(payload))
-		die("send: %s", strerror(errno));
-}
+#define GROWTH_TARGET 1.4
 
 /* ---- what the BPF programs themselves take */
 
@@ -262,6 +107,8 @@ static struct row idle_rows[] = {
 };
 #define IDLE_ROWS (sizeof(idle_rows) / sizeof(idle_rows[0]))
 
+static int rounds = ROUNDS;
+
 static double idle_round(int fd, enum traffic traffic)
 {
 	uint64_t before = bench_sent(), time;
@@ -269,7 +116,7 @@ static double idle_round(int fd, enum traffic traffic)
 
 	time = now_ns();
 	for (i = 0; i < IDLE_PACKETS; i++)
-		send_one(fd, traffic);
+		traffic_send(fd, traffic);
 	time = now_ns() - time;
 	if (bench_sent() - before != IDLE_PACKETS)
 		die("%llu packets left, not %d",
@@ -297,17 +144,16 @@ static void idle_inside(struct row *row, int fd)
 
 static void idle_measure(struct row *row)
 {
-	double rounds[ROUNDS];
+	double times[ROUNDS];
 	int i, fd;
 
 	qdisc_up(row->qdisc, 1);
 	fd = traffic_socket(row->traffic, 1);
-	if (row->traffic == MARKED)
-		enable_marks(fd);
+	traffic_prepare(fd, row->traffic);
 	idle_round(fd, row->traffic);
-	for (i = 0; i < ROUNDS; i++)
-		rounds[i] = idle_round(fd, row->traffic);
-	row->total = median(rounds, ROUNDS);
+	for (i = 0; i < rounds; i++)
+		times[i] = idle_round(fd, row->traffic);
+	row->total = median(times, rounds);
 	if (row->qdisc->ours)
 		idle_inside(row, fd);
 	close(fd);
@@ -316,7 +162,7 @@ static void idle_measure(struct row *row)
 
 /* ---- backlog */
 
-static const int backlog_sockets[] = { 1, 10, 100, 1000 };
+static const int backlog_sockets[] = { 1, 10, 100, 1000, 10000, 100000 };
 #define BACKLOGS (sizeof(backlog_sockets) / sizeof(backlog_sockets[0]))
 
 struct backlog_row {
@@ -325,31 +171,45 @@ struct backlog_row {
 	double total[BACKLOGS]; /* instructions per packet */
 };
 
+static int fds[STREAMS_MAX];
+static int backlog_rounds = BACKLOG_ROUNDS;
+static size_t backlogs = BACKLOGS;
+
 static struct backlog_row backlog_rows[] = {
-	{ &pfifo, PLAIN, { 0 } }, { &fq, PLAIN, { 0 } },
-	{ &htb, PLAIN, { 0 } },	  { &dwcs, PLAIN, { 0 } },
-	{ &dwcs, STREAM, { 0 } },
+	{ &pfifo, PLAIN, { 0 } },	{ &fq, PLAIN, { 0 } },
+	{ &htb, PLAIN, { 0 } },		{ &dwcs_large, PLAIN, { 0 } },
+	{ &dwcs_large, STREAM, { 0 } },
 };
 #define BACKLOG_ROWS (sizeof(backlog_rows) / sizeof(backlog_rows[0]))
 
+/* Writes the word to a file of that file system. */
+static void set_in(const char *type, const char *file, const char *word)
+{
+	char path[128];
+	FILE *f;
+
+	run("mkdir -p " MOUNTED);
+	run("mount -t %s none " MOUNTED, type);
+	snprintf(path, sizeof(path), MOUNTED "/%s", file);
+	f = fopen(path, "we");
+	if (!f || fputs(word, f) < 0 || fclose(f))
+		die("%s: %s", path, strerror(errno));
+	run("umount " MOUNTED);
+}
+
 /*
  * Receives in a thread: a real-time process that does not sleep keeps that
- * from running. The device must not segment, or packets go past the thread.
+ * from running, once the kernel is told not to give others a twentieth of the
+ * CPU. The device must not segment, or packets go past the thread.
  */
 static void backlog_device(void)
 {
-	FILE *f;
-
 	bench_device("veth");
 	run("ip link set " BENCH_DEV " txqueuelen 20000");
 	run("ethtool -K " BENCH_DEV " tso off");
 	run("ethtool -K " BENCH_PEER " gro on");
-	run("mkdir -p " SYSFS);
-	run("mount -t sysfs none " SYSFS);
-	f = fopen(SYSFS "/class/net/" BENCH_PEER "/threaded", "we");
-	if (!f || fputs("1", f) < 0 || fclose(f))
-		die("%s: no thread receives: %s", BENCH_PEER, strerror(errno));
-	run("umount " SYSFS);
+	set_in("sysfs", "class/net/" BENCH_PEER "/threaded", "1");
+	set_in("debugfs", "sched/fair_server/cpu0/runtime", "0");
 }
 
 static void policy(int policy, int priority)
@@ -370,58 +230,90 @@ static void spin(unsigned long turns)
 		__asm__ volatile("");
 }
 
-/* Lets others run, for about as long as they need. */
-static void yield(void)
+/* Lets others run, for as long as so many packets need: they go before us. */
+static void yield(int packets)
 {
 	policy(SCHED_IDLE, 0);
-	spin(BACKLOG_PACKETS * SPIN_TURNS);
+	spin(packets * SPIN_TURNS);
 	policy(SCHED_OTHER, 0);
+}
+
+static int backlog_packets(int sockets)
+{
+	return sockets > BACKLOG_PACKETS ? sockets : BACKLOG_PACKETS;
 }
 
 /* Sends what waits, then lets it leave. Returns instructions. */
 static double batch(int sockets, enum traffic traffic)
 {
-	uint64_t before = bench_sent(), start = now_ns(), sent;
-	int i;
+	uint64_t before = bench_sent(), start = now_ns(), sent, gone;
+	int i, packets = backlog_packets(sockets);
 
 	policy(SCHED_FIFO, 10);
-	for (i = 0; i < BACKLOG_PACKETS; i++)
-		send_one(fds[i % sockets], traffic);
-	yield();
+	for (i = 0; i < packets; i++)
+		traffic_send(fds[i % sockets], traffic);
+	start = now_ns() - start; /* the look takes no time */
+	gone = bench_sent() - before;
+	start = now_ns() - start;
+	yield(packets);
 	start = now_ns() - start;
 	sent = bench_sent() - before;
-	if (sent != BACKLOG_PACKETS)
+	if (sent != (uint64_t)packets)
 		die("%llu packets left, not %d", (unsigned long long)sent,
-		    BACKLOG_PACKETS);
+		    packets);
+	if (gone > GONE_MAX)
+		die("%llu packets of %d did not wait", (unsigned long long)gone,
+		    packets);
 	return start;
 }
 
 /* What batch() takes by itself. */
-static double empty_batch(void)
+static double empty_batch(int packets)
 {
 	uint64_t start = now_ns();
 
 	policy(SCHED_FIFO, 10);
-	yield();
+	yield(packets);
 	return now_ns() - start;
 }
 
+/* 0 when the qdisc cannot have so many: HTB's classes have numbers of 16 bits. */
 static double backlog_measure(const struct backlog_row *row, int sockets)
 {
+	int i, packets = backlog_packets(sockets), n = backlog_rounds;
 	double rounds[BACKLOG_ROUNDS];
-	int i;
 
+	if (n > LARGE_ROUNDS && packets > BACKLOG_PACKETS)
+		n = LARGE_ROUNDS;
+	if (row->qdisc->classes && sockets > HTB_CLASSES)
+		return 0;
 	qdisc_up(row->qdisc, sockets);
 	for (i = 0; i < sockets; i++)
-		fds[i] = traffic_socket(row->traffic, i + 1);
+		traffic_prepare(fds[i], row->traffic);
 	batch(sockets, row->traffic);
-	for (i = 0; i < BACKLOG_ROUNDS; i++)
-		rounds[i] = (batch(sockets, row->traffic) - empty_batch()) /
-			    BACKLOG_PACKETS;
+	for (i = 0; i < n; i++)
+		rounds[i] =
+			(batch(sockets, row->traffic) - empty_batch(packets)) /
+			packets;
+	qdisc_down(row->qdisc);
+	return median(rounds, n);
+}
+
+/* All qdiscs have the same sockets; the last one attaches them. */
+static void backlog_size(size_t k)
+{
+	int i, sockets = backlog_sockets[k];
+
+	for (i = 0; i < sockets; i++)
+		fds[i] = traffic_socket(PLAIN, i + 1);
+	for (i = 0; i < (int)BACKLOG_ROWS; i++) {
+		fprintf(stderr, "cost: %d sockets, %s\n", sockets,
+			backlog_rows[i].qdisc->name);
+		backlog_rows[i].total[k] =
+			backlog_measure(&backlog_rows[i], sockets);
+	}
 	for (i = 0; i < sockets; i++)
 		close(fds[i]);
-	qdisc_down(row->qdisc);
-	return median(rounds, BACKLOG_ROUNDS);
 }
 
 /* ---- the tables, printed */
@@ -495,6 +387,8 @@ static void idle_table(struct json_object *report)
 
 static double backlog_added(const struct backlog_row *row, size_t i)
 {
+	if (!row->total[i])
+		return 0;
 	return row->total[i] - backlog_rows[0].total[i] + idle_added_by(&pfifo);
 }
 
@@ -508,15 +402,20 @@ static void backlog_report(struct json_object *report,
 	printf("%-12s %-16s", row->qdisc->name, traffic_names[row->traffic]);
 	report_set(json, "qdisc", row->qdisc->name);
 	report_set(json, "packets", traffic_names[row->traffic]);
-	for (i = 0; i < BACKLOGS; i++) {
+	for (i = 0; i < backlogs; i++) {
+		if (!row->total[i]) {
+			printf(" %8s", "-");
+			continue;
+		}
 		printf(" %8.0f", backlog_added(row, i));
 		snprintf(key, sizeof(key), "total_%d", backlog_sockets[i]);
 		set_number(json, key, row->total[i]);
 		snprintf(key, sizeof(key), "added_%d", backlog_sockets[i]);
 		set_number(json, key, backlog_added(row, i));
 	}
-	printf(" %8s\n", ratio_text(backlog_added(row, BACKLOGS - 1),
-				    backlog_added(row, 0), growth));
+	ratio_text(backlog_added(row, backlogs - 1), backlog_added(row, 0),
+		   growth);
+	printf(" %8s\n", row->total[backlogs - 1] ? growth : "-");
 }
 
 static void backlog_ratios(const struct backlog_row *row,
@@ -528,20 +427,44 @@ static void backlog_ratios(const struct backlog_row *row,
 	snprintf(name, sizeof(name), "%s / %s", traffic_names[row->traffic],
 		 other->qdisc->name);
 	printf("%-12s %-16s", row->qdisc->name, name);
-	for (i = 0; i < BACKLOGS; i++)
+	for (i = 0; i < backlogs; i++)
 		printf(" %8s", ratio_text(backlog_added(row, i),
 					  backlog_added(other, i), text));
 	printf("\n");
+}
+
+/* A target that is missed is said, and is no error. */
+static void backlog_target(const struct backlog_row *row)
+{
+	double growth =
+		backlog_added(row, backlogs - 1) / backlog_added(row, 0);
+
+	printf("%s, %s: %d sockets / 1: %.3f   target %.1f: %s\n",
+	       row->qdisc->name, traffic_names[row->traffic],
+	       backlog_sockets[backlogs - 1], growth, GROWTH_TARGET,
+	       growth <= GROWTH_TARGET ? "met" : "missed");
+}
+
+static void backlog_sizes(struct json_object *report)
+{
+	struct json_object *sizes = json_object_new_array();
+	size_t i;
+
+	for (i = 0; i < backlogs; i++)
+		json_object_array_add(sizes,
+				      json_object_new_int(backlog_sockets[i]));
+	json_object_object_add(report, "sizes", sizes);
 }
 
 static void backlog_table(struct json_object *report)
 {
 	size_t i;
 
+	backlog_sizes(report);
 	printf("\nBacklog: instructions added to a packet, of so many sockets\n"
 	       "%-12s %-16s",
 	       "qdisc", "packets");
-	for (i = 0; i < BACKLOGS; i++)
+	for (i = 0; i < backlogs; i++)
 		printf(" %8d", backlog_sockets[i]);
 	printf(" %8s\n", "growth");
 	for (i = 0; i < BACKLOG_ROWS; i++)
@@ -550,28 +473,37 @@ static void backlog_table(struct json_object *report)
 		backlog_ratios(&backlog_rows[i], &backlog_rows[HTB_ROW]);
 		backlog_ratios(&backlog_rows[i], &backlog_rows[FQ_ROW]);
 	}
+	backlog_target(&backlog_rows[BACKLOG_ROWS - 1]);
+}
+
+/* With QS_QUICK in the environment. */
+static void make_short(void)
+{
+	rounds = 1;
+	backlog_rounds = 1;
+	backlogs = 3;
 }
 
 int main(int argc, char **argv)
 {
 	struct json_object *report = report_new("cost", argc, argv);
-	size_t i, k;
+	size_t i;
 
+	if (bench_quick())
+		make_short();
 	bench_settle();
-	bench_at_exit(fini);
+	bench_at_exit(qdisc_fini);
 	report_set(report, "engine", "kernel");
-	report_set(report, "rate", "0, and " FAST);
+	report_set(report, "rate", "0, and " QDISC_FAST);
 	report_set(report, "seed", "0");
 	bench_device("dummy");
 	for (i = 0; i < IDLE_ROWS; i++)
 		idle_measure(&idle_rows[i]);
-	printf("cost: instructions; median of %d rounds\n", ROUNDS);
+	printf("cost: instructions; median of %d rounds\n", rounds);
 	idle_table(report);
 	backlog_device();
-	for (i = 0; i < BACKLOG_ROWS; i++)
-		for (k = 0; k < BACKLOGS; k++)
-			backlog_rows[i].total[k] = backlog_measure(
-				&backlog_rows[i], backlog_sockets[k]);
+	for (i = 0; i < backlogs; i++)
+		backlog_size(i);
 	backlog_table(report);
 	report_save(report, argc, argv);
 	return 0;

@@ -21,8 +21,8 @@
 
 #define ROUNDS 9
 #define SENDERS 2
-#define LONG 300000000.0 /* ns that a measurement takes, about */
-#define SHORT 30000000.0
+#define LONG 100000000.0 /* ns that a measurement takes, about */
+#define SHORT 20000000.0
 #define PROBE 2000 /* packets */
 
 struct row {

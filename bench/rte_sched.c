@@ -3,7 +3,8 @@
  * DPDK's librte_sched beside our core: a stream is a pipe with one queue in use,
  * of the first traffic class. All token buckets have the port's rate, which is
  * more than it can send, so nobody ever waits for credit, and no queue is longer
- * than it has to be: all that makes it fast. Memory is ordinary pages, as for the others; no devices, no root.
+ * than it has to be: all that makes it fast. Memory is ordinary pages, as for
+ * the others; no devices, no root.
  */
 #include <sched.h>
 #include <stdio.h>

@@ -36,6 +36,10 @@ test: setup-test enable-tests compile
 bench: setup-bench enable-bench compile
 	@scripts/bench $(BENCH)
 
+# All in small: that they work, not how fast.
+bench-quick: setup-bench enable-bench compile
+	@scripts/bench --quick
+
 check-style: setup-test enable-tests compile
 	@scripts/check
 
@@ -47,6 +51,6 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all compile enable-tests enable-bench demo test bench check-style install clean
+.PHONY: all compile enable-tests enable-bench demo test bench bench-quick check-style install clean
 # One recipe after the other; ninja uses all CPUs.
 .NOTPARALLEL:

@@ -162,7 +162,8 @@ void traffic_prepare(int fd, enum traffic traffic)
 		attr.oln = 1;
 		attr.old = 2;
 		attr.ipg = 10;
-		attr.stream_flags = DWCS_WORK_CONSERVING;
+		/* a sender that pauses is late, and counted all the same */
+		attr.stream_flags = DWCS_WORK_CONSERVING | DWCS_NON_DROPPABLE;
 	}
 	if (traffic >= STREAM && qattach(fd, &params))
 		die("%s", qsock_errmsg());

@@ -175,8 +175,7 @@ make_figure()
 	python3 bench/plot/mpeg.py "$OUTPUT" "$RATE" "$TRANSFERS" "$LENGTH" "$FPS" || status=$?
 	[ -e "$OUTPUT.json" ] || die 1 "the runs gave no figure: see $OUTPUT"
 	if [ -z "${QS_QUICK:-}" ]; then
-		gnuplot -e "name='$OUTPUT'; transfers=$TRANSFERS" bench/plot/mpeg.gp ||
-			die 1 "gnuplot could not draw: its words are above"
+		draw "$OUTPUT" -e "transfers=$TRANSFERS" bench/plot/mpeg.gp
 		echo "The figure: $OUTPUT.png and $OUTPUT.svg; the numbers: $OUTPUT.json"
 	fi
 	return "$status"

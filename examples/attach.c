@@ -179,7 +179,9 @@ static int find_socket(int process, const struct options *options,
 		fd = pidfd_getfd(process, atoi(entry->d_name), 0);
 		if (fd < 0 && errno != EBADF) /* closed in the meantime */
 			error(1, errno, "a socket of process %u", options->pid);
-		if (fd < 0 || !is_wanted(fd, to)) {
+		if (fd < 0)
+			continue;
+		if (!is_wanted(fd, to)) {
 			close(fd);
 			continue;
 		}

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What scripts/setup and scripts/vm share: messages, the cache folder, and
+# What the scripts share: messages, the cache folder, figures, and
 # Debian suites that the machine does not use itself.
 
 # Downloads live outside the tree, so that every clone of one user shares them.
@@ -56,4 +56,16 @@ suite_update()
 {
 	suite_options "$1"
 	apt-get "${SUITE_OPTIONS[@]}" -qq update >&2
+}
+
+# draw NAME OPTION...: gnuplot makes NAME.svg and NAME.png, as bench/plot/*.gp say. It
+# leaves blanks at the ends of lines, which a copy in the tree must not have.
+draw()
+{
+	local name=$1
+
+	shift
+	command -v gnuplot >/dev/null || die 1 "gnuplot is missing: run scripts/setup bench"
+	gnuplot -e "name='$name'" "$@" || die 1 "gnuplot could not draw: its words are above"
+	sed -i 's/[[:blank:]]*$//' "$name.svg"
 }

@@ -301,17 +301,6 @@ show_progress()
 	[ -z "$terminal" ] || printf '\n'
 }
 
-# draw NAME OPTION...: gnuplot makes NAME.svg and NAME.png, as bench/plot/*.gp say. It
-# leaves blanks at the ends of lines, which a copy in the tree must not have.
-draw()
-{
-	local name=$1
-
-	shift
-	gnuplot -e "name='$name'" "$@" || die 1 "gnuplot could not draw: its words are above"
-	sed -i 's/[[:blank:]]*$//' "$name.svg"
-}
-
 # need_for_runs PROGRAM...: these and what this file uses are there.
 need_for_runs()
 {

@@ -29,8 +29,9 @@ __attribute__((constructor)) static void make_lock(void)
 	pthread_mutexattr_t attr;
 
 	pthread_mutexattr_init(&attr);
-	if (!pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT))
-		pthread_mutex_init(&inproc.lock, &attr);
+	if (pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT) ||
+	    pthread_mutex_init(&inproc.lock, &attr))
+		pthread_mutex_init(&inproc.lock, NULL);
 	pthread_mutexattr_destroy(&attr);
 }
 

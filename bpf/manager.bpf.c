@@ -66,6 +66,23 @@ static __always_inline void set_retval(struct bpf_sockopt *ctx, int err)
 		ctx->retval = 0;
 }
 
+/*
+ * Of managers in cgroups within each other, the nearest to the socket is run first
+ * and answers; the others see that, and say nothing.
+ */
+static __always_inline int is_set(const struct bpf_sockopt *ctx)
+{
+	return ctx->optlen < 0 ||
+	       (bpf_core_enum_value_exists(enum bpf_func_id,
+					   BPF_FUNC_get_retval) &&
+		bpf_get_retval());
+}
+
+static __always_inline int is_got(const struct bpf_sockopt *ctx)
+{
+	return ctx->retval != -QS_ENOPROTOOPT && ctx->retval != -QS_EOPNOTSUPP;
+}
+
 static __always_inline int check_option(const struct qs_attach *opt,
 					struct qs_attr *a)
 {
@@ -211,7 +228,7 @@ int qs_setsockopt(struct bpf_sockopt *ctx)
 	struct qs_attach *opt = ctx->optval, copy;
 	int err;
 
-	if (ctx->level != QS_SOL_QSOCKETS)
+	if (ctx->level != QS_SOL_QSOCKETS || is_set(ctx))
 		return 1;
 	qs_use_arena();
 	if (ctx->optname == QS_MARK) {
@@ -260,7 +277,7 @@ static __noinline int get_option(struct bpf_sockopt *ctx)
 SEC("cgroup/getsockopt")
 int qs_getsockopt(struct bpf_sockopt *ctx)
 {
-	if (ctx->level != QS_SOL_QSOCKETS)
+	if (ctx->level != QS_SOL_QSOCKETS || is_got(ctx))
 		return 1;
 	qs_use_arena();
 	set_retval(ctx, get_option(ctx));

@@ -54,8 +54,9 @@ static __always_inline int fate_put(struct bpf_sockopt *ctx, __u32 k,
 }
 
 /*
- * Fills the caller's array and sets its length; EAGAIN: there is nothing. What
- * was lost is said after what was in the ring then, which is older.
+ * Fills the caller's array and sets its length; EAGAIN: there is nothing, ENODATA:
+ * nobody asked for it. What was lost is said after what was in the ring then, which
+ * is older.
  */
 static __noinline int fates(struct bpf_sockopt *ctx, struct qs_sock *ss)
 {
@@ -70,7 +71,7 @@ static __noinline int fates(struct bpf_sockopt *ctx, struct qs_sock *ss)
 	c = qs_window(ss->dev);
 	ring = attached_stream(ss)->ring;
 	if (!ring)
-		return -QS_ENOTCONN;
+		return -QS_ENODATA;
 	r = qs_ring(c, ring - 1);
 	left = QS_READ(r->put) - r->taken;
 	for (n = QS_ZERO(c); n < left && n < room && n < QOS_FATES; n++) {

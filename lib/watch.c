@@ -136,7 +136,7 @@ static int take(int fd, struct qos_fate *to, unsigned int n)
 		return 0;
 	if (errno == EFAULT)
 		return qs_fail(EFAULT, "fates cannot be written to");
-	if (errno == ENOTCONN)
+	if (errno == ENODATA)
 		return qs_watch_none(fd);
 	return qs_attached_fail(fd, errno);
 }

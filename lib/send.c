@@ -337,12 +337,18 @@ static int chunk_fill(struct mmsghdr *to, union control *control,
 	return k;
 }
 
+/* Bytes after a message that was cut short would be taken for its rest. */
+static inline int is_whole(const struct qmmsghdr *m)
+{
+	return m->msg_len == qs_message_len(&m->msg_hdr);
+}
+
 static int one_sent(struct qmmsghdr *m, ssize_t len, struct progress *p)
 {
 	if (len < 0)
 		return qs_fail(errno, "sendmsg: %s", strerror(errno));
 	m->msg_len = len;
-	p->full = (size_t)len == qs_message_len(&m->msg_hdr);
+	p->full = is_whole(m);
 	return 1;
 }
 
@@ -381,13 +387,15 @@ static int send_chunk(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 	for (i = 0; i < done; i++)
 		msgs[i].msg_len = hdrs[i].msg_len;
 	/* flags may have been refused as above, but after a message */
-	p->full = done == k || tx_bits(&msgs[done].flags);
+	p->full = (done == k || tx_bits(&msgs[done].flags)) &&
+		  is_whole(&msgs[done - 1]);
 	return done;
 }
 
 /* On a socket that is attached in this process; 0: it is not. */
 static __attribute__((noinline, cold)) int inproc_sent_many(
-	int fd, struct qmmsghdr *msgs, unsigned int n, int flags)
+	int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
+	struct progress *p)
 {
 	struct qs_outgoing o[CHUNK];
 	unsigned int k;
@@ -400,6 +408,8 @@ static __attribute__((noinline, cold)) int inproc_sent_many(
 	done = qs_inproc_send(fd, o, k, flags);
 	for (i = 0; i < done; i++)
 		msgs[i].msg_len = o[i].len;
+	if (done > 0)
+		p->full = is_whole(&msgs[done - 1]);
 	return done;
 }
 
@@ -415,7 +425,7 @@ static int send_next(int fd, struct qmmsghdr *msgs, unsigned int n, int flags,
 			       "qsendmmsg() takes no QSOCK_MESSAGE",
 			       msgs->flags.drop_flag & ~QS_TX_DROP_FLAG);
 	if (qs_inproc_on()) {
-		ret = inproc_sent_many(fd, msgs, n, flags);
+		ret = inproc_sent_many(fd, msgs, n, flags, p);
 		if (ret)
 			return ret;
 	}

@@ -399,6 +399,35 @@ static void mixing_calls_keeps_the_stream(void **state)
 	close_connection(&c);
 }
 
+/* What is written after a message that was cut short would be taken for its rest. */
+static void a_short_message_is_the_last_of_its_call(void **state)
+{
+	struct connection c = open_connection(AF_INET);
+	struct packet_flags none = { 0 };
+	struct qmmsghdr msgs[2] = { 0 };
+	struct iovec iov[3] = { 0 };
+	int flagged;
+
+	(void)state;
+	iov[0].iov_len = MESSAGE;
+	iov[1].iov_len = iov[2].iov_len = 1000;
+	msgs[0].msg_hdr.msg_iov = iov;
+	msgs[0].msg_hdr.msg_iovlen = 2; /* the second part cannot be read */
+	msgs[1].msg_hdr.msg_iov = iov + 2;
+	msgs[1].msg_hdr.msg_iovlen = 1;
+	for (flagged = 0; flagged < 4; flagged++) {
+		iov[0].iov_base = (void *)next_bytes(&c, MESSAGE + 1000);
+		iov[2].iov_base = (char *)iov[0].iov_base + MESSAGE;
+		msgs[0].flags = flagged & 1 ? past : none;
+		msgs[1].flags = flagged & 2 ? past : none;
+		assert_int_equal(qsendmmsg(c.fd, msgs, 2, 0), 1);
+		assert_in_range(msgs[0].msg_len, 1, MESSAGE);
+		c.written += msgs[0].msg_len;
+		read_all(&c);
+	}
+	close_connection(&c);
+}
+
 static void several_messages_of_one_call_have_their_own(void **state)
 {
 	struct connection c = open_connection(AF_INET);
@@ -868,6 +897,7 @@ int main(void)
 			an_urgent_message_does_not_overtake_its_connection),
 		cmocka_unit_test(only_what_was_written_has_the_deadline),
 		cmocka_unit_test(mixing_calls_keeps_the_stream),
+		cmocka_unit_test(a_short_message_is_the_last_of_its_call),
 		cmocka_unit_test(several_messages_of_one_call_have_their_own),
 		cmocka_unit_test(what_is_sent_again_has_its_deadline),
 		cmocka_unit_test(more_messages_than_can_be_marked_arrive),

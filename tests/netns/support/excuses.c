@@ -103,6 +103,8 @@ static struct excuse excuses[] = {
 	INPROC("tcp_messages", "only_what_was_written_has_the_deadline",
 	       WHOLE_TCP),
 	INPROC("tcp_messages", "mixing_calls_keeps_the_stream", WHOLE_TCP),
+	INPROC("tcp_messages", "a_short_message_is_the_last_of_its_call",
+	       WHOLE_TCP),
 	INPROC("tcp_messages", "several_messages_of_one_call_have_their_own",
 	       WHOLE_TCP),
 	INPROC("tcp_messages", "what_is_sent_again_has_its_deadline",

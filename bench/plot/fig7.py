@@ -104,7 +104,7 @@ class Experiment:
                      for who in whos}
         loads = {f"{who}.{seed}": run["full_mbit"] for who, runs in self.runs.items()
                  for seed, run in runs.items()}
-        self.loads, self.thrown = loads, apart(loads)
+        self.loads, self.thrown = loads, apart(loads, self.rate)
         self.offline = self.simulate()
 
     def simulate(self):
@@ -206,7 +206,7 @@ def figure_of(experiment):
         print_commands(who, next(iter(runs.values())))
     print_bins(experiment, bins | free)
     print_table(experiment, rows)
-    print_loads(experiment.loads)
+    print_loads(experiment.loads, experiment.rate)
     targets.show()
 
 

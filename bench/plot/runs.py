@@ -82,20 +82,21 @@ def run(folder):
 # --- several runs ------------------------------------------------------------
 
 
-def apart(loads):
-    """Of the Mbit/s of links that transfers fill, by name, those above the median's."""
-    most = statistics.median(loads.values()) * (1 + GOODPUT_NEAR)
+def apart(loads, rate):
+    """Of the Mbit/s of links that transfers fill, by name, those above the link's rate."""
+    most = rate_of(rate) / 1e6 * (1 + GOODPUT_NEAR)
     return {name: load for name, load in loads.items() if load > most}
 
 
-def print_loads(loads):
+def print_loads(loads, rate):
     """Less is no other rate: TCP did not fill the link, as the queue is too short for it."""
+    full = rate_of(rate) / 1e6
     middle = statistics.median(loads.values())
     print(f"\nWhile transfers filled the link it carried {middle:.3f} Mbit/s, in the median;"
-          f" more than {GOODPUT_NEAR:.1%} off:")
+          f" more than {GOODPUT_NEAR:.1%} from its rate:")
     for name, load in loads.items():
-        if abs(load / middle - 1) > GOODPUT_NEAR:
-            verdict = "this run is thrown out" if load > middle else "it was not always full"
+        if abs(load / full - 1) > GOODPUT_NEAR:
+            verdict = "this run is thrown out" if load > full else "it was not always full"
             print(f"  {name:16} {load:.3f} Mbit/s: {verdict}")
 
 

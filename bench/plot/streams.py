@@ -53,7 +53,7 @@ class Experiment:
         for who in whos:
             names = sorted(path.stem for path in self.folder.glob(f"{self.name}.{who}.*.json"))
             self.runs[who] = {name: self.read(name) for name in names}
-        self.thrown = apart(self.loads())
+        self.thrown = apart(self.loads(), self.rate)
 
     def read(self, name):
         run = read_run(self.folder, name)
@@ -187,7 +187,7 @@ def make(experiment):
     rows = {who: experiment.row(who) for who in experiment.whos()}
     targets = judge(experiment)
     print_table(experiment, rows)
-    print_loads(experiment.loads())
+    print_loads(experiment.loads(), experiment.rate)
     print_ratios(experiment, rows)
     targets.show()
     write_drawing(experiment)

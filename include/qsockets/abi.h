@@ -13,7 +13,7 @@
 #include <qsockets/info.h>
 
 #define QS_ABI_MAGIC 0x51534f43u /* "QSOC" */
-#define QS_ABI_VERSION 4u
+#define QS_ABI_VERSION 5u
 
 #define QS_SOL_QSOCKETS 0x5153
 #define QS_NAME_LEN 16

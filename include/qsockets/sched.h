@@ -74,19 +74,31 @@ struct qs_slot {
 
 /* ---- streams */
 
-/* Which heap holds the stream. */
-enum qs_heap_id {
-	QS_HEAP_READY = 0, /* released: by the scheduler's precedence */
-	QS_HEAP_WAIT = 1, /* not yet released: by release time */
-	QS_HEAP_AHEAD = 2, /* the same, may use idle time */
-	QS_HEAP_SPARE = 3, /* released, takes what the ready ones leave */
-	QS_HEAPS = 4,
+/* Which tree holds the stream. */
+enum qs_tree_id {
+	QS_TREE_READY = 0, /* released: by the scheduler's precedence */
+	QS_TREE_WAIT = 1, /* not yet released: by release time */
+	QS_TREE_AHEAD = 2, /* the same, may use idle time */
+	QS_TREE_SPARE = 3, /* released, takes what the ready ones leave */
+	QS_TREES = 4,
 };
 
-/* A place in a heap: what mostly decides is beside the stream's index. */
+#define QS_NOBODY (~0ull) /* the key of a node that has no stream */
+
+/* A node of a tree: what mostly decides is beside the stream's index. */
 struct qs_entry {
 	__u64 key; /* equal ones: the streams themselves decide */
-	__u32 stream;
+	__u32 stream; /* of a leaf that nobody has: the next such, or QS_NIL */
+	__u32 zero;
+};
+
+/* How much of a tree's nodes is in use; nothing but `len` counts while it is 0. */
+struct qs_tree {
+	__u32 len; /* streams */
+	__u32 used; /* leaves that anybody had since it was empty */
+	__u32 free; /* the first of these that nobody has, or QS_NIL */
+	__u32 top; /* the node whose stream is the first of all */
+	__u32 width; /* leaves that are below it */
 	__u32 zero;
 };
 
@@ -107,15 +119,53 @@ struct qs_attr {
 #define QS_LIFE_GEN(life) ((__u32)((life) >> 32))
 #define QS_LIFE_REFS(life) ((__u32)(life))
 
+#define QS_HOT_LINES 4 /* of 64 bytes, of a stream: what each packet needs */
+
+/*
+ * What each packet needs is in the first lines of the cache, whoever writes it.
+ * root writes and all read, if it does not say otherwise; the sums are since the
+ * attachment.
+ */
 struct qs_stream {
-	/* manager; read in root */
-	__u64 life; /* both, atomically */
-	__u32 attr_seq; /* odd while attr is written */
-	__u32 next_free; /* in the list of free streams */
+	__u64 life; /* manager and root, atomically */
+	__u32 attr_seq; /* manager: odd while attr is written */
+	__u32 ring; /* manager: index of its ring + 1; 0: nobody watches */
+	__u32 seq_seen; /* attr_seq that `now` is of */
+	__u32 gen_seen; /* the attachment that the rest is of */
+	__u32 tree, leaf; /* enum qs_tree_id, or QS_NIL, and the leaf in it */
+	__u32 head, tail; /* units */
+	__u32 open; /* the unit that is still being built, or QS_NIL */
+	__u32 before_open; /* the unit before that one */
+	__u32 framed; /* between a frame's start and its end */
+	__u32 broken; /* a part of the frame was lost: drop to its end */
+	__u32 packets, units; /* queued */
+
+	struct qs_attr now; /* attr as adopted */
+	__u32 cur_oln, cur_old; /* x', y' */
+	__u32 tagged; /* the window was broken; vds: by so many units */
+	__u32 spared; /* no unit of a priority below that can give way */
+	__u64 bytes; /* queued */
+	__u64 release; /* of the head unit: its period's start */
+	__u64 deadline; /* of the head unit */
+	__u64 period_next; /* the next unit is released no earlier */
+
+	__u64 order; /* of the head unit */
+	__u64 violations;
+	__u64 sent_units, sent_packets, sent_bytes;
+	__u64 delay_last, delay_max, delay_sum; /* ns */
+
+	__u64 late_units;
+	__u64 bucket_from, bucket_width; /* ns; of the last delay's bucket */
+	__u32 bucket; /* which, once bucket_width is not 0 */
+	__u32 bucket_first, bucket_last; /* that are not empty */
+	__u32 told; /* QOS_WATCH_*: the event was told and still holds */
+	__u64 dropped_late, dropped_frame, dropped_overflow;
+
+	/* manager; `attr` is read in root, and so is what qwatch() asked for,
+	 * once there is a ring, which is written last */
 	struct qs_attr attr;
+	__u32 next_free; /* in the list of free streams */
 	__u32 pid, uid; /* who attached it */
-	/* what qwatch() asked for; `ring` is written last, and is 0 without */
-	__u32 ring; /* index of its ring + 1 */
 	__u32 watch_events; /* QOS_WATCH_* */
 	__u32 watch_high, watch_low;
 	__u64 watch_rate;
@@ -127,39 +177,10 @@ struct qs_stream {
 	__u32 closed;
 	__u32 next_closed;
 
-	/* root */
-	struct qs_attr now; /* attr as adopted */
-	__u32 seq_seen; /* attr_seq that `now` is of */
-	__u32 gen_seen; /* the attachment that the rest is of */
-	__u32 cur_oln, cur_old; /* x', y' */
-	__u32 tagged; /* the window was broken; vds: by so many units */
-	__u32 heap, pos; /* enum qs_heap_id and place in it, or QS_NIL */
-	__u32 head, tail; /* units */
-	__u32 open; /* the unit that is still being built, or QS_NIL */
-	__u32 before_open; /* the unit before that one */
-	__u32 framed; /* between a frame's start and its end */
-	__u32 broken; /* a part of the frame was lost: drop to its end */
-	__u32 spared; /* no unit of a priority below that can give way */
-	__u32 told; /* QOS_WATCH_*: the event was told and still holds */
-	__u32 packets, units; /* queued */
-	__u64 bytes; /* queued */
-	__u64 release; /* of the head unit: its period's start */
-	__u64 deadline; /* of the head unit */
-	__u64 period_next; /* the next unit is released no earlier */
-	__u64 order; /* of the head unit */
-
-	/* root writes, all read; since the attachment */
-	__u64 sent_units, sent_packets, sent_bytes;
-	__u64 late_units;
-	__u64 dropped_late, dropped_frame, dropped_overflow;
-	__u64 violations;
-	__u64 delay_last, delay_max, delay_sum; /* ns */
+	__u32 zero;
 	__u64 spare_at, spare_bytes; /* when the spare rate was last found */
 	__u32 delay[QS_DELAYS];
-	__u32 bucket_first, bucket_last; /* that are not empty */
-	__u32 bucket; /* of the last delay, and what is in it; 0: not known */
-	__u32 zero;
-	__u64 bucket_from, bucket_width; /* ns */
+	__u64 zeroes[3]; /* whole lines */
 };
 
 /* ---- what became of messages: a ring for each stream that asks */
@@ -214,8 +235,9 @@ struct qs_core {
 	__u32 index; /* of the device */
 	__u64 rate; /* bit/s, 0: not shaped */
 	__u64 slack; /* ns that a late timer may catch up */
-	__u32 off_slots, off_streams, off_flows, off_heaps; /* in the block */
+	__u32 off_slots, off_streams, off_flows, off_trees; /* in the block */
 	__u32 off_rings, n_rings;
+	__u32 first_leaf, n_nodes; /* of a tree */
 
 	/* under qs_dev.lock, by the manager: of the streams that reserve */
 	__u64 reservations; /* how many there are */
@@ -229,7 +251,7 @@ struct qs_core {
 
 	/* root */
 	__u32 free_slot, free_slots;
-	__u32 heap_len[QS_HEAPS];
+	struct qs_tree tree[QS_TREES];
 	__u32 current; /* the stream whose unit is being sent, or QS_NIL */
 	__u32 current_slot; /* its next packet */
 	__u32 current_late; /* that unit is late */

@@ -179,7 +179,7 @@ size_t inproc_cost(size_t len);
 void inproc_block(struct inproc_sock *sock);
 void inproc_unblock(struct inproc_sock *sock);
 
-/* Its stream may have come back into a heap. */
+/* Its stream may have come back into a tree. */
 void inproc_hold(const struct inproc_sock *sock);
 
 /* ---- stack.c */

@@ -108,7 +108,7 @@ QS_FN __u64 qs_send_packet(qs_core_t *c, __u32 i, __u32 slot, __u64 now)
 	return qs_send(c, slot, now);
 }
 
-/* Begins to send the first unit of stream i, which is in no heap now. */
+/* Begins to send the first unit of stream i, which is in no tree now. */
 QS_INLINE __u64 qs_unit_start(qs_core_t *c, __u32 i, __u64 now)
 {
 	qs_stream_t *s = qs_stream(c, i);
@@ -124,7 +124,7 @@ QS_FN int qs_unit_drop_late(qs_core_t *c, __u32 i, __u64 now)
 	qs_stream_t *s = qs_stream(c, i);
 	__u32 unit = s->head;
 
-	qs_heap_del(c, i);
+	qs_tree_del(c, i);
 	qs_unit_pop(c, s);
 	c->dropped_late += qs_slot(c, unit)->unit_packets;
 	qs_unit_doom(c, s, unit, QOS_FATE_DROPPED_LATE, now);
@@ -169,12 +169,12 @@ QS_INLINE __u64 qs_unit_end_time(qs_core_t *c, const qs_stream_t *s, __u64 now)
  */
 QS_INLINE __u32 qs_candidate(qs_core_t *c, __u64 now)
 {
-	__u32 i = qs_heap_top(c, QS_HEAP_READY), j;
+	__u32 i = qs_tree_top(c, QS_TREE_READY), j;
 	qs_stream_t *s;
 
 	if (!SCHED_TIMED)
 		return i;
-	j = qs_heap_top(c, QS_HEAP_SPARE);
+	j = qs_tree_top(c, QS_TREE_SPARE);
 	if (i == QS_NIL || j == QS_NIL)
 		return i == QS_NIL ? j : i;
 	s = qs_stream(c, j);
@@ -229,22 +229,22 @@ QS_INLINE __u32 qs_choose(qs_core_t *c, __u64 now)
  */
 QS_FN int qs_release_ahead(qs_core_t *c, __u64 now)
 {
-	__u32 i = qs_heap_top(c, QS_HEAP_AHEAD);
+	__u32 i = qs_tree_top(c, QS_TREE_AHEAD);
 	qs_stream_t *s;
 
 	if (i == QS_NIL)
 		return 0;
-	qs_heap_del(c, i);
+	qs_tree_del(c, i);
 	s = qs_stream(c, i);
 	s->release = now;
-	qs_heap_add(c, qs_heap_released(c, s), i);
+	qs_tree_add(c, qs_tree_released(c, s), i);
 	return 1;
 }
 
 /* Nothing can be sent: a wait for the next release. */
 QS_INLINE __u64 qs_dequeue_idle(qs_core_t *c)
 {
-	__u32 i = qs_heap_top(c, QS_HEAP_WAIT);
+	__u32 i = qs_tree_top(c, QS_TREE_WAIT);
 
 	if (i == QS_NIL)
 		return QS_DEQ_EMPTY;
@@ -267,9 +267,19 @@ QS_INLINE int qs_besteffort_due(qs_core_t *c)
 	return c->be_packets && c->be_owed > QS_OWED_DUE;
 }
 
+/* Who goes next is mostly known by now, and may be in nobody's cache. */
+QS_INLINE void qs_look_ahead(qs_core_t *c)
+{
+	__u32 i = qs_tree_top(c, QS_TREE_READY), line;
+
+	for (line = 0; i != QS_NIL && line < QS_HOT_LINES; line++)
+		QS_PREFETCH((char QS_MEM *)qs_stream(c, i) + 64 * line);
+}
+
 /* Returns QS_DEQ_*; the slot is free again, its packet is the caller's. */
 QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 {
+	__u64 r;
 	__u32 i;
 
 	if (c->doomed != QS_NIL)
@@ -280,13 +290,13 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 	}
 	if (c->current != QS_NIL)
 		return qs_send_packet(c, c->current, c->current_slot, now);
-	if (c->heap_len[QS_HEAP_WAIT]) {
+	if (c->tree[QS_TREE_WAIT].len) {
 		if (QS_READ(c->closed) != QS_NIL)
 			qs_end_closed(c, now); /* they wait there */
-		qs_release(c, QS_HEAP_WAIT, now);
+		qs_release(c, QS_TREE_WAIT, now);
 	}
-	if (c->heap_len[QS_HEAP_AHEAD])
-		qs_release(c, QS_HEAP_AHEAD, now);
+	if (c->tree[QS_TREE_AHEAD].len)
+		qs_release(c, QS_TREE_AHEAD, now);
 	if (qs_besteffort_due(c))
 		return qs_send_besteffort(c, 1, now);
 	i = qs_choose(c, now);
@@ -296,8 +306,10 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 	if (c->doomed != QS_NIL)
 		return qs_drop_doomed(c);
 	if (i != QS_NIL) {
-		qs_heap_del(c, i);
-		return qs_unit_start(c, i, now);
+		qs_tree_del(c, i);
+		r = qs_unit_start(c, i, now);
+		qs_look_ahead(c);
+		return r;
 	}
 	if (c->be_packets)
 		return qs_send_besteffort(c, 0, now);

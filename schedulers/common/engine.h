@@ -37,8 +37,8 @@ QS_INLINE void qs_queues_reset(qs_core_t *c)
 {
 	__u32 h;
 
-	for (h = 0; h < QS_HEAPS; h++)
-		c->heap_len[h] = 0;
+	for (h = 0; h < QS_TREES; h++)
+		c->tree[h].len = 0;
 	c->current = QS_NIL;
 	c->doomed = QS_NIL;
 	c->be_packets = 0;

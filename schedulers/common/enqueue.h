@@ -53,7 +53,7 @@ QS_FN int qs_unit_grew(qs_core_t *c, __u32 i, __u64 now)
 
 	if (qs_unit_outgrown(c, s))
 		qs_unit_finish(c, i, now);
-	else if (s->heap == QS_NIL && c->current != i)
+	else if (s->tree == QS_NIL && c->current != i)
 		qs_stream_schedule(c, i, now);
 	return 0;
 }

@@ -25,11 +25,8 @@
 /* Of a delay from QS_DELAY_MIN to 2^45 ns. */
 QS_INLINE __u32 qs_delay_bucket(__u64 delay)
 {
-	__u32 e = 0, step, part, k;
+	__u32 e = qs_log2(delay) - QS_DELAY_SHIFT, part, k;
 
-	for (step = 16; step; step /= 2)
-		if (delay >> (QS_DELAY_SHIFT + e + step))
-			e += step;
 	part = delay >> (QS_DELAY_SHIFT + e - 7); /* 128 to 255 */
 	k = e * 4 + (part >= QS_DELAY_SECOND) + (part >= QS_DELAY_THIRD) +
 	    (part >= QS_DELAY_FOURTH);
@@ -39,12 +36,11 @@ QS_INLINE __u32 qs_delay_bucket(__u64 delay)
 /* The shortest delay of bucket k. */
 QS_INLINE __u64 qs_delay_from(__u32 k)
 {
-	__u64 part = k % 4 < 2 ? 128 : QS_DELAY_THIRD; /* no table: for BPF */
+	/* no table: for BPF */
+	__u64 part = 128 + (k % 4 > 0) * (QS_DELAY_SECOND - 128) +
+		     (k % 4 > 1) * (QS_DELAY_THIRD - QS_DELAY_SECOND) +
+		     (k % 4 > 2) * (QS_DELAY_FOURTH - QS_DELAY_THIRD);
 
-	if (k % 4 == 1)
-		part = QS_DELAY_SECOND;
-	if (k % 4 == 3)
-		part = QS_DELAY_FOURTH;
 	return part << (QS_DELAY_SHIFT + k / 4 - 7);
 }
 

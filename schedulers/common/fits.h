@@ -23,7 +23,7 @@
  *
  * It runs beside root without a lock: each word it reads is whole, but may be
  * of a stream or a packet that left meanwhile. So an index is read once and
- * checked, and no loop is longer than the heaps or than a queue that was there.
+ * checked, and no loop is longer than the trees or than a queue that was there.
  */
 #ifndef QS_COMMON_FITS_H
 #define QS_COMMON_FITS_H
@@ -188,14 +188,17 @@ QS_GLOBAL int qs_fits_others(qs_core_t *c QS_ARENA_ARG, __u32 i,
 			     struct qs_ahead *ahead)
 {
 	__u32 h, pos, n, j;
+	qs_entry_t *e;
 
-	for (h = c->zero; h < QS_HEAPS && qs_can_loop; h++) {
-		n = QS_READ(c->heap_len[h]);
+	for (h = c->zero; h < QS_TREES && qs_can_loop; h++) {
+		n = QS_READ(c->tree[h].len) ? QS_READ(c->tree[h].used) : 0;
 		if (n > c->n_streams)
 			n = c->n_streams;
 		for (pos = c->zero; pos < n && qs_can_loop; pos++) {
-			j = QS_READ(qs_heap(c, h)[pos].stream);
-			if (j < c->n_streams && j != i)
+			e = &qs_nodes(c, h)[c->first_leaf + pos];
+			j = QS_READ(e->stream);
+			if (QS_READ(e->key) != QS_NOBODY && j < c->n_streams &&
+			    j != i)
 				qs_fits_stream(c, j, 0, ahead);
 		}
 	}

@@ -31,6 +31,43 @@
  */
 #define QS_OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
+/*
+ * a where `cond` holds, else b: without a jump where that can be, for what no
+ * processor can predict.
+ */
+#ifdef __bpf__
+#define QS_SELECT(cond, a, b) ((cond) ? (a) : (b))
+#else
+#define QS_SELECT(cond, a, b)                   \
+	({                                      \
+		__u64 mask = -(__u64) !!(cond); \
+		QS_OPAQUE(mask);                \
+		(b) ^ (((a) ^ (b)) & mask);     \
+	})
+#endif
+
+/* Will be needed soon. */
+#ifdef __bpf__
+#define QS_PREFETCH(p) ((void)(p))
+#else
+#define QS_PREFETCH(p) __builtin_prefetch(p)
+#endif
+
+/* Rounded down, of what is not 0. BPF has no instruction for it. */
+QS_INLINE __u32 qs_log2(__u64 x)
+{
+#ifdef __bpf__
+	__u32 e = 0, step;
+
+	for (step = 32; step; step /= 2)
+		if (x >> (e + step))
+			e += step;
+	return e;
+#else
+	return 63 - __builtin_clzll(x);
+#endif
+}
+
 #define QS_READ(x) (*(const volatile __typeof__(x) *)&(x))
 
 /*
@@ -77,10 +114,10 @@ QS_INLINE qs_ring_t *qs_ring(qs_core_t *c, __u32 i)
 	return (qs_ring_t *)((char QS_MEM *)c + c->off_rings) + i;
 }
 
-QS_INLINE qs_entry_t *qs_heap(qs_core_t *c, __u32 h)
+QS_INLINE qs_entry_t *qs_nodes(qs_core_t *c, __u32 h)
 {
-	return (qs_entry_t *)((char QS_MEM *)c + c->off_heaps) +
-	       (__u64)h * c->n_streams;
+	return (qs_entry_t *)((char QS_MEM *)c + c->off_trees) +
+	       (__u64)h * c->n_nodes;
 }
 
 #endif
@@ -88,7 +125,21 @@ QS_INLINE qs_entry_t *qs_heap(qs_core_t *c, __u32 h)
 /* ---- setup */
 
 #define QS_ALIGN(n) (((n) + 63) & ~63ull)
+
+/* Of a tree's nodes: so that the four below one are 4 k to 4 k + 3. */
+#define QS_ROOT 3u
+#define QS_PARENT(node) ((node) / 4 + 2)
 #define QS_RINGS_MAX 1024u /* sockets of a device that can ask for fates */
+
+QS_INLINE void qs_trees_layout(qs_core_t *c, __u32 streams)
+{
+	__u64 leaves;
+
+	c->first_leaf = QS_ROOT;
+	for (leaves = 1; leaves < streams; leaves *= 4)
+		c->first_leaf += leaves;
+	c->n_nodes = (c->first_leaf + streams + 7) & ~3u;
+}
 
 /* Sets the tables' places from the sizes; returns the block's size in bytes. */
 QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
@@ -104,8 +155,10 @@ QS_INLINE __u64 qs_core_layout(qs_core_t *c, __u32 slots, __u32 streams)
 	at = QS_ALIGN(at + (__u64)streams * sizeof(struct qs_stream));
 	c->off_flows = at;
 	at = QS_ALIGN(at + QS_FLOWS * sizeof(struct qs_flow));
-	c->off_heaps = at;
-	at = QS_ALIGN(at + (__u64)QS_HEAPS * streams * sizeof(struct qs_entry));
+	c->off_trees = at;
+	qs_trees_layout(c, streams);
+	at = QS_ALIGN(at +
+		      (__u64)QS_TREES * c->n_nodes * sizeof(struct qs_entry));
 	c->off_rings = at;
 	c->n_rings = streams < QS_RINGS_MAX ? streams : QS_RINGS_MAX;
 	return QS_ALIGN(at + (__u64)c->n_rings * sizeof(struct qs_ring));

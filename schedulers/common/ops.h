@@ -5,8 +5,8 @@
  * lock for all contexts. Included after the core.
  *
  * Hold and resume are for a stream whose socket takes nothing for now: it is in
- * no heap meanwhile, so nobody waits for it, and its units are judged by the
- * time at which they can go. Enqueue and dequeue may put a stream into a heap,
+ * no tree meanwhile, so nobody waits for it, and its units are judged by the
+ * time at which they can go. Enqueue and dequeue may put a stream into a tree,
  * so a held one is held again after these. That undoes nothing: a stream is held
  * just after its unit was sent, when what was found of the next one follows from
  * its arrival and its period, and so is found again.
@@ -76,10 +76,10 @@ static __u64 ops_dequeue(struct qs_core *core, __u64 now)
 /* Would dequeue look at nothing but a packet that comes now? */
 static int ops_idle(struct qs_core *core, __u64 now)
 {
-	__u32 next = qs_heap_top(core, QS_HEAP_WAIT);
+	__u32 next = qs_tree_top(core, QS_TREE_WAIT);
 
-	if (core->heap_len[QS_HEAP_READY] || core->heap_len[QS_HEAP_SPARE] ||
-	    core->heap_len[QS_HEAP_AHEAD])
+	if (core->tree[QS_TREE_READY].len || core->tree[QS_TREE_SPARE].len ||
+	    core->tree[QS_TREE_AHEAD].len)
 		return 0;
 	if (core->current != QS_NIL || core->doomed != QS_NIL ||
 	    core->closed != QS_NIL)
@@ -114,14 +114,14 @@ static __u64 ops_pass(struct qs_core *core, const struct qs_packet *p,
 static void ops_hold(struct qs_core *core, __u32 stream)
 {
 	if (qs_stream(core, stream)->packets)
-		qs_heap_del(core, stream);
+		qs_tree_del(core, stream);
 }
 
 static void ops_resume(struct qs_core *core, __u32 stream, __u64 now)
 {
 	const struct qs_stream *s = qs_stream(core, stream);
 
-	if (s->packets && s->heap == QS_NIL && core->current != stream)
+	if (s->packets && s->tree == QS_NIL && core->current != stream)
 		qs_stream_schedule(core, stream, now);
 }
 

@@ -99,8 +99,8 @@ QS_INLINE int qs_give_way(qs_core_t *c, __u32 i, __u32 prio, __u64 now)
 	packets = qs_slot(c, unit)->unit_packets;
 	s->dropped_overflow += packets;
 	c->dropped_overflow += packets;
-	if (unit == first && s->heap != QS_NIL)
-		qs_heap_del(c, i);
+	if (unit == first && s->tree != QS_NIL)
+		qs_tree_del(c, i);
 	qs_unit_unlink(c, s, unit, found >> 32);
 	qs_unit_doom(c, s, unit, QOS_FATE_DROPPED_OVERFLOW, now);
 	if (unit == first && c->current != i)
@@ -118,7 +118,7 @@ QS_INLINE void qs_frame_lose(qs_core_t *c, __u32 i, __u64 now)
 
 	c->dropped_frame += qs_slot(c, s->open)->unit_packets;
 	if (s->head == s->open)
-		qs_heap_del(c, i);
+		qs_tree_del(c, i);
 	qs_unit_abandon(c, s, now);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only */
 /*
- * When a stream's first unit is released and due, and which heap holds the
+ * When a stream's first unit is released and due, and which tree holds the
  * stream meanwhile.
  */
 #ifndef QS_COMMON_RELEASE_H
 #define QS_COMMON_RELEASE_H
 
-#include "heap.h"
+#include "tree.h"
 #include "life.h"
 #include "queue.h"
 #include "rules.h"
@@ -18,27 +18,25 @@ QS_INLINE int qs_unit_missed_for_good(const qs_stream_t *s,
 	return head->late && (head->deadline || !s->now.ipg);
 }
 
-/* Which heap is the stream's, once its first unit is released? */
-QS_INLINE __u32 qs_heap_released(qs_core_t *c, const qs_stream_t *s)
+/* Which tree is the stream's, once its first unit is released? */
+QS_INLINE __u32 qs_tree_released(qs_core_t *c, const qs_stream_t *s)
 {
 	if (SCHED_TIMED && sched_spare(s) &&
 	    !qs_unit_missed_for_good(s, qs_slot(c, s->head)))
-		return QS_HEAP_SPARE;
-	return QS_HEAP_READY;
+		return QS_TREE_SPARE;
+	return QS_TREE_READY;
 }
 
-/* What the stream's place depends on has changed, or even its heap. */
+/* What the stream's place depends on has changed, or even its tree. */
 QS_FN int qs_stream_move(qs_core_t *c, __u32 i)
 {
 	qs_stream_t *s = qs_stream(c, i);
-	__u32 h = s->heap;
+	__u32 h = s->tree;
 
-	if (SCHED_TIMED && (h == QS_HEAP_READY || h == QS_HEAP_SPARE))
-		h = qs_heap_released(c, s);
-	if (h == s->heap)
-		return qs_heap_move(c, i);
-	qs_heap_del(c, i);
-	qs_heap_add(c, h, i);
+	if (SCHED_TIMED && (h == QS_TREE_READY || h == QS_TREE_SPARE))
+		h = qs_tree_released(c, s);
+	qs_tree_del(c, i);
+	qs_tree_add(c, h, i);
 	return 0;
 }
 
@@ -55,17 +53,17 @@ QS_FN int qs_stream_schedule(qs_core_t *c, __u32 i, __u64 now)
 	if (s->head == s->open) { /* its end may never come */
 		s->release = head->arrival + QS_FRAME_NS;
 		s->order = c->order++; /* first come, first ended */
-		qs_heap_add(c, QS_HEAP_WAIT, i);
+		qs_tree_add(c, QS_TREE_WAIT, i);
 		return 0;
 	}
 	violations = s->violations;
 	qs_unit_release(s, head);
 	qs_violated(c, s, violations);
-	h = qs_heap_released(c, s);
+	h = qs_tree_released(c, s);
 	if (s->release > now)
-		h = s->now.flags & QS_STREAM_WORK_CONSERVING ? QS_HEAP_AHEAD :
-							       QS_HEAP_WAIT;
-	qs_heap_add(c, h, i);
+		h = s->now.flags & QS_STREAM_WORK_CONSERVING ? QS_TREE_AHEAD :
+							       QS_TREE_WAIT;
+	qs_tree_add(c, h, i);
 	return 0;
 }
 
@@ -78,11 +76,11 @@ QS_INLINE void qs_unit_finish(qs_core_t *c, __u32 i, __u64 now)
 	if (s->open == QS_NIL)
 		return;
 	if (s->head == s->open)
-		qs_heap_del(c, i);
+		qs_tree_del(c, i);
 	qs_unit_end(c, s, now);
 	if (s->head != s->tail)
 		another = qs_unit_sort(c, s);
-	if (s->heap == QS_NIL) {
+	if (s->tree == QS_NIL) {
 		if (c->current != i)
 			qs_stream_schedule(c, i, now);
 	} else if (another) { /* the same period, another unit or deadline */
@@ -123,15 +121,15 @@ QS_FN int qs_release(qs_core_t *c, __u32 h, __u64 now)
 	__u32 i;
 
 	while (qs_can_loop) {
-		i = qs_heap_top(c, h);
+		i = qs_tree_top(c, h);
 		if (i == QS_NIL)
 			break;
 		s = qs_stream(c, i);
 		if (s->release > now)
 			break;
-		qs_heap_del(c, i);
+		qs_tree_del(c, i);
 		if (s->head != s->open) {
-			qs_heap_add(c, qs_heap_released(c, s), i);
+			qs_tree_add(c, qs_tree_released(c, s), i);
 			continue;
 		}
 		s->framed = 0;

@@ -8,7 +8,7 @@
 /* Nothing is queued any more. */
 QS_FN int qs_stream_empty(qs_stream_t *s)
 {
-	s->heap = QS_NIL;
+	s->tree = QS_NIL;
 	s->head = QS_NIL;
 	s->open = QS_NIL;
 	s->packets = 0;

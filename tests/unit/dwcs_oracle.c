@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The core against a slow, direct model of the same rules: no heap, no code
+ * The core against a slow, direct model of the same rules: no tree, no code
  * shared, fractions multiplied out in 128 bits, missed periods counted one by
  * one. Both get the same random traces; each decision must be the same.
  */

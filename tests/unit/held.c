@@ -127,7 +127,7 @@ static void assert_held_wait(const struct vclock *v, const int *held)
 
 	for (i = 0; i < STREAMS; i++)
 		if (held[i] && qs_stream(v->core, i)->packets)
-			assert_int_equal(qs_stream(v->core, i)->heap, QS_NIL);
+			assert_int_equal(qs_stream(v->core, i)->tree, QS_NIL);
 }
 
 static void a_held_stream_loses_nothing(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Looks through a whole core: each slot is in one place, each count is right,
- * each heap in order. Slow, so for small cores. Needs vclock.h.
+ * each tree in order. Slow, so for small cores. Needs vclock.h.
  */
 #ifndef QS_TESTS_VCHECK_H
 #define QS_TESTS_VCHECK_H
@@ -94,24 +94,25 @@ static inline void vcheck_queue(struct vcheck *k, __u32 i, __u32 *packets,
 		    "a lost frame is being built");
 }
 
-/* Which heap is the stream's, and is it there? */
+/* Which tree is the stream's, and is it there? */
 static inline void vcheck_place(struct vcheck *k, __u32 i)
 {
 	const qs_stream_t *s = qs_stream(k->c, i);
-	__u32 h = s->heap;
+	__u32 h = s->tree;
 
 	if (h == QS_NIL)
 		return;
 	vcheck_that(k,
-		    h < QS_HEAPS && s->pos < k->c->heap_len[h] &&
-			    qs_heap(k->c, h)[s->pos].stream == i,
-		    "a stream is not where it should be in its heap");
-	vcheck_that(k, s->head != s->open || h == QS_HEAP_WAIT,
+		    h < QS_TREES && s->leaf >= k->c->first_leaf &&
+			    s->leaf < k->c->first_leaf + k->c->tree[h].used &&
+			    qs_nodes(k->c, h)[s->leaf].stream == i,
+		    "a stream is not where it should be in its tree");
+	vcheck_that(k, s->head != s->open || h == QS_TREE_WAIT,
 		    "a unit competes before it is whole");
 	vcheck_that(k,
-		    (h != QS_HEAP_READY && h != QS_HEAP_SPARE) ||
-			    h == qs_heap_released(k->c, s),
-		    "a stream is in the wrong heap");
+		    (h != QS_TREE_READY && h != QS_TREE_SPARE) ||
+			    h == qs_tree_released(k->c, s),
+		    "a stream is in the wrong tree");
 }
 
 /* Nothing is queued. */
@@ -120,7 +121,7 @@ static inline void vcheck_idle(struct vcheck *k, const qs_stream_t *s)
 	if (!s->gen_seen) /* it never was used */
 		return;
 	vcheck_that(k,
-		    s->heap == QS_NIL && s->head == QS_NIL &&
+		    s->tree == QS_NIL && s->head == QS_NIL &&
 			    s->open == QS_NIL && !s->units && !s->bytes,
 		    "an empty stream is not empty");
 }
@@ -144,34 +145,47 @@ static inline void vcheck_stream(struct vcheck *k, __u32 i)
 	vcheck_that(k, bytes == s->bytes, "a stream's bytes");
 	vcheck_that(k, QS_LIFE_REFS(s->life) > 0, "packets without reference");
 	vcheck_that(k,
-		    (s->heap == QS_NIL) ==
+		    (s->tree == QS_NIL) ==
 			    (s->head == QS_NIL || k->c->current == i),
-		    "a stream with units is in a heap unless it sends");
+		    "a stream with units is in a tree unless it sends");
 }
 
-static inline void vcheck_heap(struct vcheck *k, __u32 h)
+/* The one at that leaf. */
+static inline void vcheck_member(struct vcheck *k, __u32 h, __u32 node)
 {
-	qs_entry_t *heap = qs_heap(k->c, h);
-	__u32 pos;
+	const qs_entry_t *e = &qs_nodes(k->c, h)[node];
+	qs_stream_t *s = qs_stream(k->c, e->stream);
 
-	for (pos = 0; pos < k->c->heap_len[h] && !k->wrong; pos++) {
-		qs_stream_t *s = qs_stream(k->c, heap[pos].stream);
+	vcheck_that(k, s->tree == h && s->leaf == node,
+		    "a stream does not know its place");
+	vcheck_that(k, s->packets && s->head != QS_NIL,
+		    "an empty stream is in a tree");
+	vcheck_that(k, e->key == qs_tree_key(k->c, h, e->stream),
+		    "a tree's key is not the stream's");
+}
 
-		vcheck_that(k, s->heap == h && s->pos == pos,
-			    "a stream does not know its place");
-		vcheck_that(k, s->packets && s->head != QS_NIL,
-			    "an empty stream is in a heap");
-		if (pos)
+static inline void vcheck_tree(struct vcheck *k, __u32 h)
+{
+	const qs_tree_t *t = &k->c->tree[h];
+	qs_entry_t *tree = qs_nodes(k->c, h), *e;
+	__u32 first = k->c->first_leaf, node, at, found = 0;
+
+	if (!t->len)
+		return;
+	for (node = first; node < first + t->used && !k->wrong; node++) {
+		e = &tree[node];
+		if (e->key == QS_NOBODY)
+			continue;
+		found++;
+		vcheck_member(k, h, node);
+		for (at = node; at != t->top; at = QS_PARENT(at))
 			vcheck_that(k,
-				    !qs_heap_before(k->c, h, heap[pos].key,
-						    heap[pos].stream,
-						    &heap[(pos - 1) / 2]),
-				    "a heap is out of order");
-		vcheck_that(k,
-			    heap[pos].key ==
-				    qs_heap_key(k->c, h, heap[pos].stream),
-			    "a heap's key is not the stream's");
+				    !qs_tree_before(k->c, h, e->key, e->stream,
+						    tree[QS_PARENT(at)].key,
+						    tree[QS_PARENT(at)].stream),
+				    "a tree's node is not the first");
 	}
+	vcheck_that(k, found == t->len, "a tree's streams");
 }
 
 static inline void vcheck_besteffort(struct vcheck *k)
@@ -249,8 +263,8 @@ static inline const char *vcheck(qs_core_t *c)
 	vcheck_besteffort(&k);
 	for (i = 0; i < c->n_streams; i++)
 		vcheck_stream(&k, i);
-	for (i = 0; i < QS_HEAPS; i++)
-		vcheck_heap(&k, i);
+	for (i = 0; i < QS_TREES; i++)
+		vcheck_tree(&k, i);
 	vcheck_rings(&k);
 	vcheck_free_streams(&k);
 	vcheck_that(&k, k.slots == c->n_slots, "a slot is lost");

@@ -18,7 +18,7 @@ static inline void model_check_first(struct model *m,
 	for (i = 0; i < m->v.core->n_streams; i++) {
 		other = qs_stream(m->v.core, i);
 		model_that(i == u->stream || !m->streams[i].queued ||
-				   other->heap != QS_HEAP_READY ||
+				   other->tree != QS_TREE_READY ||
 				   model_may_precede(deadline, other),
 			   "a unit goes before one that should be first");
 	}
@@ -131,7 +131,7 @@ static inline void model_waits(struct model *m)
 	model_that(!m->be_queued, "it waits, and best effort could go");
 	for (i = 0; i < c->n_streams; i++) {
 		s = qs_stream(c, i);
-		model_that(!m->streams[i].queued || (s->heap == QS_HEAP_WAIT &&
+		model_that(!m->streams[i].queued || (s->tree == QS_TREE_WAIT &&
 						     s->release >= c->wake),
 			   "it waits for too long");
 		model_that(!m->streams[i].queued || !m->streams[i].closed,

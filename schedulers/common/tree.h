@@ -79,17 +79,14 @@ QS_INLINE void qs_tree_meet(qs_core_t *c, __u32 h, __u64 *key, __u32 *i,
 	*i = QS_SELECT(wins, j, *i);
 }
 
-/* As qs_tree_leave(), from any node on whose entry is right, with ties. */
-QS_GLOBAL int qs_tree_leave_tied(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 node,
-				 __u32 i)
+/* As qs_tree_leave(), from any node whose entry is right, with ties. */
+QS_GLOBAL int qs_tree_leave_tied(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 node)
 {
 	qs_entry_t *tree = qs_nodes(c, h);
 	__u32 top = c->tree[h].top, winner, k;
 	__u64 key;
 
 	while (node != top && qs_can_loop) {
-		if (tree[QS_PARENT(node)].stream != i)
-			break;
 		key = tree[node].key;
 		winner = tree[node].stream;
 		for (k = 1; k < 4; k++)
@@ -102,24 +99,21 @@ QS_GLOBAL int qs_tree_leave_tied(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 node,
 }
 
 /*
- * Stream i has left the leaf at `node`. Most keys differ, and then nothing is
- * called: in BPF that leaves all registers to the loop.
+ * The stream at the leaf `node`, most likely the first of all, has left. Most keys
+ * differ, and then nothing is called: in BPF that leaves all registers to the loop.
  */
-QS_GLOBAL int qs_tree_leave(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 node,
-			    __u32 i)
+QS_GLOBAL int qs_tree_leave(qs_core_t *c QS_ARENA_ARG, __u32 h, __u32 node)
 {
 	qs_entry_t *tree = qs_nodes(c, h), *e;
-	__u32 top = c->tree[h].top, winner = i, wins, k;
+	__u32 top = c->tree[h].top, winner = QS_NIL, wins, k;
 	__u64 key = QS_NOBODY, other;
 
 	while (node != top && qs_can_loop) {
-		if (tree[QS_PARENT(node)].stream != i)
-			return 0;
 		for (k = 1; k < 4; k++) {
 			e = &tree[node ^ k];
 			other = e->key;
 			if (other == key && key != QS_NOBODY)
-				return qs_tree_leave_tied(c, h, node, i);
+				return qs_tree_leave_tied(c, h, node);
 			wins = other < key;
 			key = QS_SELECT(wins, other, key);
 			winner = QS_SELECT(wins, e->stream, winner);
@@ -225,7 +219,7 @@ QS_INLINE void qs_tree_del(qs_core_t *c, __u32 i)
 		return; /* what else there is of the tree begins anew */
 	qs_entry_set(&qs_nodes(c, h)[node], QS_NOBODY, t->free);
 	t->free = node;
-	qs_tree_leave(c, h, node, i);
+	qs_tree_leave(c, h, node);
 }
 
 /* The first stream of a tree, or QS_NIL. */

@@ -52,21 +52,42 @@ QS_INLINE void qs_besteffort_owe(qs_core_t *c, __u32 len)
  * (be_owed below 0): the next share is due that much later. What is sent while
  * streams have nothing to send, `due` is 0, is none.
  */
+QS_INLINE __u64 qs_besteffort_sent(qs_core_t *c, __u32 i, int due, __u64 now)
+{
+	__u32 len = qs_slot(c, i)->len;
+
+	if (due || c->be_owed > 0) {
+		c->be_owed -= (__s64)len * (QS_BESTEFFORT_SHARE - 1);
+		if (!due && c->be_owed < 0)
+			c->be_owed = 0;
+	}
+	c->be_sent_packets++;
+	c->be_sent_bytes += len;
+	return qs_send(c, i, now);
+}
+
 QS_FN __u64 qs_send_besteffort(qs_core_t *c, int due, __u64 now)
 {
 	__u32 i = qs_be_dequeue(c);
 
 	if (i == QS_NIL)
 		return QS_DEQ_EMPTY;
-	if (due || c->be_owed > 0) {
-		c->be_owed -=
-			(__s64)qs_slot(c, i)->len * (QS_BESTEFFORT_SHARE - 1);
-		if (!due && c->be_owed < 0)
-			c->be_owed = 0;
-	}
-	c->be_sent_packets++;
-	c->be_sent_bytes += qs_slot(c, i)->len;
-	return qs_send(c, i, now);
+	return qs_besteffort_sent(c, i, due, now);
+}
+
+/* Is one packet of best effort all that is queued, as on most devices mostly? */
+QS_INLINE int qs_besteffort_alone(qs_core_t *c)
+{
+	return c->be_alone != QS_NIL && c->n_slots - c->free_slots == 1;
+}
+
+QS_INLINE __u64 qs_send_alone(qs_core_t *c, __u64 now)
+{
+	__u32 i = c->be_alone;
+
+	c->be_alone = QS_NIL;
+	c->be_packets = 0;
+	return qs_besteffort_sent(c, i, 0, now);
 }
 
 /* For who has asked: what became of the message, and of the stream. */
@@ -288,6 +309,8 @@ QS_INLINE __u64 qs_dequeue(qs_core_t *c, __u64 now)
 		c->wake = c->free_at;
 		return QS_DEQ_WAIT;
 	}
+	if (qs_besteffort_alone(c))
+		return qs_send_alone(c, now);
 	if (c->current != QS_NIL)
 		return qs_send_packet(c, c->current, c->current_slot, now);
 	if (c->tree[QS_TREE_WAIT].len) {

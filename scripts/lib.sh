@@ -6,6 +6,10 @@
 # Downloads live outside the tree, so that every clone of one user shares them.
 QS_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/qsockets
 
+# The status of a test or a benchmark that cannot run here; it says why.
+# shellcheck disable=SC2034
+STATUS_SKIPPED=77
+
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 # die STATUS SENTENCE...: the sentence says what to do next.

@@ -6,10 +6,10 @@
 #ifndef QS_COMMON_RELEASE_H
 #define QS_COMMON_RELEASE_H
 
-#include "tree.h"
 #include "life.h"
 #include "queue.h"
 #include "rules.h"
+#include "tree.h"
 
 /* May this late unit be left as it is, because its miss was counted? */
 QS_INLINE int qs_unit_missed_for_good(const qs_stream_t *s,

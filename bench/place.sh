@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The paper's Figures 4 to 6, and a heavy stream, by every engine: the scheduler below
+# The paper's Figures 4 to 7, and a heavy stream, by every engine: the scheduler below
 # the protocol stack (kernel, bands) and above it (inproc). scripts/bench runs this.
 set -euo pipefail
 
@@ -10,10 +10,13 @@ cd "${BENCH%/*}"
 . scripts/runs.sh
 # shellcheck source=scripts/video.sh
 . scripts/video.sh
+# shellcheck source=scripts/sensor.sh
+. scripts/sensor.sh
 
 SELF=bench/place.sh
 OUTPUT=build/bench/place
-EXPERIMENTS=(fig4 heavy fig6) # and cost, in a guest
+EXPERIMENTS=(fig4 heavy fig6 fig7) # and cost, in a guest
+UNIT='a second' # frames, or messages in time
 # In guests, whose clocks count instructions: who, and by which kernel.
 GUESTS=(plain.7.3 plain-seg.7.3 kernel.7.3 bands.7.3 bands.6.12 inproc.7.3)
 
@@ -24,13 +27,13 @@ usage: bench/place.sh [NAME...]
        bench/place.sh figures
        bench/place.sh run NAME [OUTPUT SECONDS START]
 
-Makes runs of the experiments fig4, heavy, fig6 and cost by each engine, and of them
-build/bench/place.json, a table, and place-{fig4,fig5,fig6,heavy}.{json,svg,png}. Needs
-root, and what "make" builds. It takes about three quarters of an hour.
+Makes runs of the experiments fig4, heavy, fig6, fig7 and cost by each engine, and of
+them build/bench/place.json, a table, and place-{fig4,fig5,fig6,fig7,heavy}.{json,svg,png}.
+Needs root, and what "make" builds. It takes about an hour.
 
 A NAME is EXPERIMENT.WHO.WHERE, such as heavy.bands.6.12 or fig4.inproc.here; if there
 are any, only these are made, and the figures of them and of what was there before.
-scripts/video.sh says who there is. WHERE is a guest's kernel, or "here". "figures"
+scripts/video.sh and scripts/sensor.sh say who there is. WHERE is a guest's kernel, or "here". "figures"
 makes no run, and "run" makes one in the kernel where it is called, and leaves it in
 the folder OUTPUT; the transfers begin after START seconds.
 USAGE
@@ -42,11 +45,23 @@ run()
 
 	IFS=. read -r experiment who where <<<"$1"
 	: "$where"
-	video_experiment "$experiment"
+	experiment "$experiment"
 	OUTPUT=${2:-$OUTPUT}
 	LENGTH=${3:-$LENGTH}
 	STARTS=${4:-$STARTS}
-	video_run "$who" "$1"
+	case $experiment in
+	fig7) sensor_run "$who" "$1" ;;
+	*) video_run "$who" "$1" ;;
+	esac
+}
+
+# experiment NAME: what of it the experiment decides.
+experiment()
+{
+	case $1 in
+	fig7) sensor_experiment ;;
+	*) video_experiment "$1" ;;
+	esac
 }
 
 # --- all runs --------------------------------------------------------------------
@@ -93,30 +108,40 @@ make_all()
 # draw_streams EXPERIMENT WHAT: its columns are as many as its headings.
 draw_streams()
 {
-	local name=build/bench/place-$1 columns
+	local name=build/bench/place-$1
 
 	[ -e "$name.dat" ] || return 0
-	video_experiment "$1"
-	columns=$(head -n 1 "$name.dat" | grep -o '"[^"]*"' | wc -l)
-	draw "$name" -e "what='$2'; columns=$((columns - 1)); starts='$STARTS'" \
+	experiment "$1"
+	draw "$name" -e "what='$2'; columns=$(columns_of "$name"); starts='$STARTS'" \
 		-e "transfers='$TRANSFERS'" bench/plot/streams.gp
+}
+
+draw_sensor()
+{
+	local name=build/bench/place-fig7
+
+	[ -e "$name.dat" ] || return 0
+	sensor_experiment
+	draw "$name" -e "columns=$(columns_of "$name"); start=$STARTS; transfers=$TRANSFERS" \
+		bench/plot/fig7.gp
 }
 
 make_figures()
 {
 	local status=0
 
-	rm -f build/bench/place{,-fig4,-fig5,-fig6,-heavy}.{json,dat,svg,png}
+	rm -f build/bench/place{,-fig4,-fig5,-fig6,-fig7,-heavy}.{json,dat,svg,png}
 	python3 bench/plot/place.py "$OUTPUT" "$RATE" "$TRANSFERS" || status=$?
 	[ -e build/bench/place.json ] || die 1 "the runs gave no figures: see $OUTPUT"
 	draw_streams fig4 'A 20 fps video stream'
 	draw_streams heavy 'A 20 fps video stream of 6 Mbit/s'
 	draw_streams fig6 'Three video streams'
+	draw_sensor
 	video_experiment fig4
 	[ ! -e build/bench/place-fig5.dat ] ||
 		draw build/bench/place-fig5 -e "starts='$STARTS'; transfers='$TRANSFERS'" \
 			-e "blocks=$(grep -c '^"' build/bench/place-fig5.dat)" bench/plot/gaps.gp
-	echo "The figures: build/bench/place-{fig4,fig5,fig6,heavy}.png, the numbers beside them"
+	echo "The figures: build/bench/place-{fig4,fig5,fig6,fig7,heavy}.png, the numbers beside them"
 	echo "as JSON; the comparison: build/bench/place.json"
 	return "$status"
 }
@@ -125,7 +150,7 @@ main()
 {
 	local names=("$@")
 
-	need_for_runs examples/video-server examples/video-client bench/spare
+	need_for_runs examples/{video-server,video-client,sensor,sensor-client} bench/spare
 	mkdir -p "$OUTPUT"
 	if [ $# = 0 ]; then
 		rm -f "$OUTPUT"/*

@@ -30,7 +30,7 @@ again when the last ones are of this very tree.
 it in the folder OUTPUT; the transfers begin after START seconds. A NAME is
 EXPERIMENT.WHO.SEED, such as heavy.htb.1; scripts/video.sh says who there is.
 
-In the environment: QS_SEEDS=N, how many seeds (3); QS_WHO="NAME...", who shall be
+In the environment: QS_SEEDS=N, how many seeds (10); QS_WHO="NAME...", who shall be
 there (all); QS_KEEP=1, runs that are there are not made again; QS_QUICK=1, one short
 run of ours alone.
 USAGE
@@ -83,7 +83,7 @@ make_figure()
 	heavy) options+="; what='A 20 fps video stream of 6 Mbit/s'" ;;
 	esac
 	[ "$1" = fig5 ] ||
-		options+="; columns=$(($(head -n 1 "$name.dat" | grep -o '"[^"]*"' | wc -l) - 1))"
+		options+="; columns=$(columns_of "$name")"
 	draw "$name" -e "$options" "bench/plot/$plot"
 	echo "The figure: $name.png and $name.svg; the numbers: $name.json"
 	return "$status"

@@ -7,13 +7,54 @@
 #define MESSAGE 1448 /* bytes: of TCP, a full packet's */
 #define QUEUE 64 /* messages of a client, about, that the engine holds */
 #define PAUSE (NS_PER_S / 20)
+#define OPT_RATE 0x100 /* has no letter */
 
-static const struct flow_options *options;
+/* Of what the connections are attached by; no scheduler: they are not. */
+static struct qos_params common;
 
 struct client {
 	pthread_t thread;
 	int fd;
 };
+
+static const struct argp_option argp_options[] = {
+	{ "bulk", 'k', "PORT", 0, "serve transfers there, too", 0 },
+	{ "rate", OPT_RATE, "KBIT", 0,
+	  "the rate of DEV \"inproc\", kbit/s (none)", 0 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct bulk_options *options = state->input;
+
+	switch (key) {
+	case 'k':
+		options->port = argument;
+		return 0;
+	case OPT_RATE:
+		options->kbit = number_of(argument, 1, 100000000, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp bulk_argp = {
+	.options = argp_options,
+	.parser = parse_option,
+};
+
+/* A device of the host has its rate from the administrator. */
+void bulk_set_rate(const struct bulk_options *options,
+		   const struct qos_params *params)
+{
+	const struct qos_device device = { .rate = options->kbit * 1000ull };
+	struct qos_params own = *params;
+
+	if (options->kbit && qsockinit_device(&own, &device, sizeof(device)))
+		error(1, errno, "qsockinit: %s", qsock_errmsg());
+}
 
 static void attach(int fd)
 {
@@ -23,8 +64,9 @@ static void attach(int fd)
 		.ipg = DWCS_FPS(1),
 		.stream_flags = DWCS_NON_DROPPABLE | DWCS_WORK_CONSERVING,
 	};
-	struct qos_params params = flow_params(options, &attributes);
+	struct qos_params params = common;
 
+	params.attributes = &attributes;
 	if (qattach(fd, &params))
 		error(1, errno, "qattach: %s", qsock_errmsg());
 }
@@ -34,7 +76,7 @@ static void wait_for_queue(int fd)
 {
 	struct qos_info info;
 
-	while (options->device && !qinfo(fd, &info, sizeof(info)) &&
+	while (*common.name && !qinfo(fd, &info, sizeof(info)) &&
 	       info.backlog_packets >= QUEUE)
 		sleep_until(clock_ns(CLOCK_MONOTONIC) + PAUSE);
 }
@@ -58,7 +100,7 @@ static void *serve_client(void *argument)
 
 	if (recv(client->fd, request, sizeof(request), 0) > 0 &&
 	    send(client->fd, head, sizeof(head) - 1, MSG_NOSIGNAL) > 0) {
-		if (options->device)
+		if (*common.name)
 			attach(client->fd);
 		while (send_some(client->fd))
 			;
@@ -94,20 +136,22 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-void bulk_serve(const struct flow_options *of, const char *port)
+void bulk_serve(const struct bulk_options *options,
+		const struct qos_params *params)
 {
-	struct addrinfo *found = resolve(NULL, port, AI_PASSIVE);
+	struct addrinfo *found = resolve(NULL, options->port, AI_PASSIVE);
 	static pthread_t thread;
 	static int listener;
 	const int on = 1;
 
-	options = of;
+	if (params)
+		common = *params;
 	listener = socket(found->ai_family, SOCK_STREAM, 0);
 	if (listener < 0 ||
 	    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    bind(listener, found->ai_addr, found->ai_addrlen) ||
 	    listen(listener, 64))
-		error(1, errno, "transfers at port %s", port);
+		error(1, errno, "transfers at port %s", options->port);
 	freeaddrinfo(found);
 	start(&thread, serve, &listener);
 }

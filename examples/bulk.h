@@ -2,7 +2,8 @@
 /*
  * Transfers by the program that also streams: each client that connects to the
  * port and asks, by HTTP, gets zeros until it has had enough. Where the program
- * schedules its own sockets only (the in-process engine), these are what competes.
+ * schedules its own sockets only (the in-process engine), these are what competes,
+ * and the rate is the program's own.
  *
  * On a managed device the connections are streams that come after all others: one
  * unit a second is theirs, and what is left; nothing of them is dropped.
@@ -10,9 +11,27 @@
 #ifndef BULK_H
 #define BULK_H
 
-#include "flow.h"
+#include <qsockets.h>
 
-/* Serves from now on, by threads, until the program ends. `options` are kept. */
-void bulk_serve(const struct flow_options *of, const char *port);
+#include "common.h"
+
+struct bulk_options {
+	const char *port; /* NULL: there are none */
+	unsigned int kbit; /* of the process's own engine; 0: no limit */
+};
+
+/* These options, for argp's children: the input is the struct. */
+extern const struct argp bulk_argp;
+
+/* Sets the rate, if there is one, of a device that is the program's own. */
+void bulk_set_rate(const struct bulk_options *options,
+		   const struct qos_params *params);
+
+/*
+ * Serves from now on, by threads, until the program ends; of a managed device and
+ * its scheduler `params` has the names, and NULL is for plain sockets.
+ */
+void bulk_serve(const struct bulk_options *options,
+		const struct qos_params *params);
 
 #endif

@@ -5,11 +5,12 @@
  * With --managed its socket is a QSocket without a rate, so that the earliest
  * deadline goes first, and what would be late is dropped; or, with --lossless,
  * is sent late. Without, it is what most programs are.
+ *
+ * What competes may be the program's own transfers (bulk.h).
  */
 #include <math.h>
 
-#include <qsockets.h>
-
+#include "bulk.h"
 #include "sensor.h"
 
 #define NS_PER_US 1000ull
@@ -30,6 +31,7 @@ struct options {
 	struct range burst, bytes,
 		deadline; /* the last in ms from the sending */
 	uint64_t seed;
+	struct bulk_options bulk;
 };
 
 /* Times are ns since the sensor's start, but for `sent`, of CLOCK_MONOTONIC. */
@@ -115,6 +117,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->bulk;
+		return 0;
 	case 'm':
 		options->device = argument;
 		if (strlen(argument) >= IFNAMSIZ)
@@ -216,19 +221,26 @@ static void plan(struct sensor *sensor)
 
 /* ---- sending */
 
+/* What the sockets of the program have in common. */
+static struct qos_params params_of(const struct options *options)
+{
+	struct qos_params params = { .name = "dwcs" };
+
+	memcpy(params.dev, options->device, strlen(options->device));
+	return params;
+}
+
 /* No window and no period: all that is left of DWCS is the earliest deadline. */
 static int open_managed(const struct options *options, int family)
 {
 	struct q_dwcs_attr attributes = {
 		.stream_flags = options->lossless ? DWCS_NON_DROPPABLE : 0,
 	};
-	struct qos_params params = {
-		.name = "dwcs",
-		.attributes = &attributes,
-	};
+	struct qos_params params = params_of(options);
 	int fd;
 
-	memcpy(params.dev, options->device, strlen(options->device));
+	bulk_set_rate(&options->bulk, &params);
+	params.attributes = &attributes;
 	fd = qsocket(family, SOCK_DGRAM, 0, &params);
 	if (fd < 0)
 		error(1, errno, "qsocket: %s", qsock_errmsg());
@@ -257,6 +269,17 @@ static void open_socket(struct sensor *sensor)
 		setsockopt(sensor->fd, SOL_SOCKET, SO_SNDBUF, &room,
 			   sizeof(room));
 	freeaddrinfo(found);
+}
+
+static void serve_bulk(const struct options *options)
+{
+	struct qos_params params;
+
+	if (!options->bulk.port)
+		return;
+	if (options->device)
+		params = params_of(options);
+	bulk_serve(&options->bulk, options->device ? &params : NULL);
 }
 
 /* Returns whether it is on its way. A full queue loses it, as any network does. */
@@ -390,7 +413,9 @@ static void write_trace(const struct sensor *sensor)
 
 int main(int argc, char **argv)
 {
+	const struct argp_child children[] = { { .argp = &bulk_argp }, { 0 } };
 	const struct argp argp = {
+		.children = children,
 		.options = argp_options,
 		.parser = parse_option,
 		.args_doc = "HOST [PORT]",
@@ -411,6 +436,7 @@ int main(int argc, char **argv)
 	sensor.random = sensor.options.seed;
 	plan(&sensor);
 	open_socket(&sensor);
+	serve_bulk(&sensor.options);
 	measure(&sensor);
 	write_result(sensor.options.output, result_of(&sensor));
 	if (sensor.options.trace)

@@ -8,19 +8,16 @@
  * What competes may be the program's own: a second flow, and transfers (bulk.h).
  */
 #include "bulk.h"
+#include "flow.h"
 
 struct options {
 	struct flow_options flow;
 	unsigned int fps[FLOWS_MOST]; /* 0: no such flow */
-	unsigned int kbit; /* of the process's own engine; 0: no limit */
-	const char *bulk_port;
+	struct bulk_options bulk;
 };
 
 static const struct argp_option argp_options[] = {
 	{ "second", '2', "FPS", 0, "a second flow, to SECOND-PORT", 0 },
-	{ "bulk", 'k', "PORT", 0, "serve transfers there, too", 0 },
-	{ "rate", 'l', "KBIT", 0, "the rate of DEV \"inproc\", kbit/s (none)",
-	  0 },
 	{ 0 },
 };
 
@@ -31,16 +28,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->flow;
+		state->child_inputs[1] = &options->bulk;
 		return 0;
 	case '2':
 		options->fps[1] = number_of(argument, 1, 10000, state);
 		options->flow.flows = FLOWS_MOST;
-		return 0;
-	case 'k':
-		options->bulk_port = argument;
-		return 0;
-	case 'l':
-		options->kbit = number_of(argument, 1, 100000000, state);
 		return 0;
 	case ARGP_KEY_END:
 		options->fps[0] = options->flow.fps;
@@ -48,16 +40,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* A device of the host has its rate from the administrator. */
-static void set_rate(const struct options *options)
-{
-	struct qos_params params = flow_params(&options->flow, NULL);
-	const struct qos_device device = { .rate = options->kbit * 1000ull };
-
-	if (qsockinit_device(&params, &device, sizeof(device)))
-		error(1, errno, "qsockinit: %s", qsock_errmsg());
 }
 
 static uint64_t due(const struct flow *flow)
@@ -103,7 +85,9 @@ static void write_results(const struct options *options,
 
 int main(int argc, char **argv)
 {
-	const struct argp_child children[] = { { .argp = &flow_argp }, { 0 } };
+	const struct argp_child children[] = { { .argp = &flow_argp },
+					       { .argp = &bulk_argp },
+					       { 0 } };
 	const struct argp argp = {
 		.options = argp_options,
 		.parser = parse_option,
@@ -114,16 +98,20 @@ int main(int argc, char **argv)
 	const struct q_dwcs_attr window = { .oln = 2, .old = 9 };
 	struct options options = { .flow = FLOW_DEFAULTS };
 	static struct flow flows[FLOWS_MOST];
+	struct qos_params params, *managed = NULL;
 	const unsigned int *n = &options.flow.flows;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (options.flow.device && options.kbit)
-		set_rate(&options);
+	if (options.flow.device) {
+		params = flow_params(&options.flow, NULL);
+		managed = &params;
+		bulk_set_rate(&options.bulk, managed);
+	}
 	for (unsigned int i = 0; i < *n; i++)
 		flow_open(&flows[i], &options.flow, options.flow.ports[i],
 			  options.fps[i], &window);
-	if (options.bulk_port)
-		bulk_serve(&options.flow, options.bulk_port);
+	if (options.bulk.port)
+		bulk_serve(&options.bulk, managed);
 	stream(flows, *n);
 	write_results(&options, flows);
 	for (unsigned int i = 0; i < *n; i++)

@@ -73,3 +73,6 @@ draw()
 	gnuplot -e "name='$name'" "$@" || die 1 "gnuplot could not draw: its words are above"
 	sed -i 's/[[:blank:]]*$//' "$name.svg"
 }
+
+# columns_of NAME: how many NAME.dat has besides the times, by its headings.
+columns_of() { echo $(($(head -n 1 "$1.dat" | grep -o '"[^"]*"' | wc -l) - 1)); }

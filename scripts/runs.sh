@@ -225,7 +225,7 @@ make_runs()
 # short run of whom we name last.
 choose_runs()
 {
-	local who seed seeds=${QS_SEEDS:-3}
+	local who seed seeds=${QS_SEEDS:-10}
 
 	[ -z "${QS_WHO:-}" ] || read -ra WHO <<<"$QS_WHO"
 	if [ -n "${QS_QUICK:-}" ]; then

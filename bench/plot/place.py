@@ -1,25 +1,29 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Figures 4 to 6 and the heavy stream, from the runs of bench/place.sh.
+"""Figures 4 to 7 and the heavy stream, from the runs of bench/place.sh.
 
 place.py DIR RATE TRANSFERS
-    of the runs in DIR become place, place-fig4, place-fig5, place-fig6 and place-heavy
-    beside it, as .json and, but for the first, .dat (for streams.gp and gaps.gp), and a
-    table on standard output; the other arguments say how the runs were made
+    of the runs in DIR become place, place-fig4, place-fig5, place-fig6, place-fig7 and
+    place-heavy beside it, as .json and, but for the first, .dat (for streams.gp, gaps.gp
+    and fig7.gp), and a table on standard output; the other arguments say how the runs
+    were made
 
 Status 1: a wrong result. A target that is missed is said, and is no error.
 """
+import concurrent.futures
 import json
 import pathlib
 import sys
 
 sys.dont_write_bytecode = True
-from runs import BIN, Targets, head, print_commands, rate_of, ratio, write_blocks, \
-    write_columns  # noqa: E402
+from runs import BIN, Targets, head, print_commands, rate_of, ratio, read_json, \
+    write_blocks, write_columns  # noqa: E402
+from sensor import OFFLINE, ORACLE_TARGET, missed, missed_bins, offline, percent, \
+    read_lines, unaccounted  # noqa: E402
 from video import SCHEDULED, cost, figures_of, flows_of, gaps_of, judge_flows, judge_gaps, \
-    judge_stream, read_run, wrong  # noqa: E402
+    judge_stream, read_run, wrong, wrong_engine  # noqa: E402
 
-EXPERIMENTS = ("fig4", "heavy", "fig6")
+EXPERIMENTS = ("fig4", "heavy", "fig6")  # with video; and fig7, with a sensor
 WORDS = {"plain": "plain sockets", "plain-seg": "plain sockets, no super-packets",
          "fq_codel": "plain sockets, fq_codel",
          "kernel": "QSockets, kernel", "bands": "QSockets, bands",
@@ -27,13 +31,14 @@ WORDS = {"plain": "plain sockets", "plain-seg": "plain sockets, no super-packets
 # What the pictures show: they would not get clearer by all of them.
 SHOWN = ("kernel.7.3", "plain.7.3", "bands.7.3", "bands.here", "inproc.7.3", "plain-seg.7.3",
          "fq_codel.7.3")
+SHOWN_SENSOR = ("kernel.7.3", "plain.7.3", "bands.7.3", "bands.here", "inproc.7.3")
 SHOWN_GAPS = ("plain.7.3", "kernel.7.3", "bands.here", "inproc.7.3")
 # What each one's cost is compared with: in-process, the program is another. A token
 # bucket with a short queue is no measure: TCP makes the packets again that it refuses.
 COST_BASE = {"inproc": "plain-own", "plain-own": "plain-own"}
 QUEUEING_TARGET = 2
 LENGTH, COST_LENGTH = 60, 20  # seconds, by scripts/video.sh
-START = 15  # of transfers, in Figure 6
+START, SENSOR_START = 15, 30  # of transfers, in Figures 6 and 7
 
 
 def label(run):
@@ -46,9 +51,16 @@ def words(run):
     return f"{WORDS[run['who']]}, {where}"
 
 
+def read_one(folder, name):
+    experiment, who, where = name.split(".", 2)
+    if experiment != "fig7":
+        return read_run(folder, name) | {"where": where}
+    return {"experiment": experiment, "who": who, "where": where} | \
+        read_json(folder / f"{name}.json")
+
+
 def read_runs(folder):
-    return {path.stem: read_run(folder, path.stem) | {"where": path.stem.split(".", 2)[2]}
-            for path in sorted(folder.glob("*.json"))}
+    return {path.stem: read_one(folder, path.stem) for path in sorted(folder.glob("*.json"))}
 
 
 def of_experiment(runs, experiment):
@@ -71,16 +83,38 @@ def row_of(run):
     return {key: run[key] for key in ("experiment", "who", "where", "kernel")} | figures_of(run)
 
 
-def print_rows(rows):
-    columns = (("least_fps", "least fps"), ("frames_lost", "lost"), ("i_frames_lost", "lost I"),
-               ("gap_max_ms", "gap max"), ("gap_sd_ms", "gap SD"), ("delay_p99_ms", "delay p99"),
-               ("queueing_p99_ms", "queue p99"), ("transferred_mb", "moved MB"))
-    print("\nAll runs; times in ms, of the first stream\n")
+def sensor_row(run, free):
+    """Beside what the offline scheduler misses of what this run sent, with its share."""
+    return {key: run[key] for key in ("experiment", "who", "where", "kernel", "late", "lost")} | \
+        {"percent": percent(run), "over_shared": ratio(missed(run), sum(free)),
+         "worst_ms": float(run["late_ms"].get("max", 0)),
+         "transferred_mb": round(run["transferred_bytes"] / 1e6, 1)}
+
+
+def print_table(title, columns, rows):
+    if not rows:
+        return
+    print(f"\n{title}\n")
     print(f"{'':21}" + "".join(f"{heading:>10}" for _, heading in columns))
     for row in rows:
         name = f"{row['experiment']}.{row['who']}.{row['where']}"
         print(f"{name:21}" + "".join(
             f"{'-' if row[key] is None else row[key]:>10}" for key, _ in columns))
+
+
+def print_rows(rows):
+    columns = (("least_fps", "least fps"), ("frames_lost", "lost"), ("i_frames_lost", "lost I"),
+               ("gap_max_ms", "gap max"), ("gap_sd_ms", "gap SD"), ("delay_p99_ms", "delay p99"),
+               ("queueing_p99_ms", "queue p99"), ("transferred_mb", "moved MB"))
+    print_table("All runs with video; times in ms, of the first stream", columns, rows)
+
+
+def print_sensor_rows(rows):
+    columns = (("late", "late"), ("lost", "lost"), ("percent", "%"),
+               ("over_shared", "/ offline"), ("worst_ms", "worst ms"),
+               ("transferred_mb", "moved MB"))
+    print_table("Figure 7: messages that were late or lost, and beside the offline scheduler's",
+                columns, rows)
 
 
 def cost_base(who):
@@ -118,10 +152,17 @@ def judge_queueing(targets, runs):
                     f"<= {QUEUEING_TARGET}", value <= QUEUEING_TARGET)
 
 
-def judge(runs, rate):
+def judge_sensor(targets, row):
+    name = f"{row['experiment']}.{row['who']}.{row['where']}"
+    targets.add(name, "late", row["late"], "0", row["late"] == 0)
+    targets.add(name, "missed / offline, shares", row["over_shared"], f"<= {ORACLE_TARGET}",
+                row["over_shared"] <= ORACLE_TARGET)
+
+
+def judge(runs, rate, sensors):
     targets = Targets()
     for name, run in runs.items():
-        if run["who"] not in SCHEDULED or run["experiment"] == "cost":
+        if run["who"] not in SCHEDULED or run["experiment"] not in EXPERIMENTS:
             continue
         if run["experiment"] == "fig6":
             judge_flows(targets, name, run, rate, START, LENGTH)
@@ -129,6 +170,9 @@ def judge(runs, rate):
             judge_stream(targets, name, run)
         if run["experiment"] == "fig4":
             judge_gaps(targets, name, run, runs.get(f"fig4.plain.{run['where']}"))
+    for row in sensors:
+        if row["who"] in SCHEDULED:
+            judge_sensor(targets, row)
     judge_queueing(targets, runs)
     return targets
 
@@ -169,12 +213,32 @@ def write_streams(folder, experiment, base, runs):
     write_figure(folder.parent, experiment, base, runs)
 
 
+def offline_of(folder, runs, rate):
+    """What the offline scheduler misses of each run's messages, in intervals."""
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        works = {name: pool.submit(offline, read_lines(folder / f"{name}.sent"), rate_of(rate),
+                                   LENGTH, SENSOR_START) for name in runs}
+    return {name: work.result() for name, work in works.items()}
+
+
+def write_sensor(folder, base, runs, free):
+    if not runs:
+        return
+    columns = {heading: missed_bins(run) for heading, run in shown(runs, SHOWN_SENSOR).items()}
+    columns[OFFLINE["shared"]] = free.get("fig7.kernel.7.3", next(iter(free.values())))
+    write_columns(folder.parent / "place-fig7.dat", columns)
+    write_figure(folder.parent, "fig7", base | {"offline": free}, runs)
+
+
 def figures(folder, rate, transfers):
     runs = read_runs(folder)
+    sensors = of_experiment(runs, "fig7")
+    free = offline_of(folder, sensors, rate)
+    sensor_rows = [sensor_row(run, free[name]) for name, run in sensors.items()]
     base = head("place", "make bench BENCH=place", engine="by run", rate=rate, seed=1,
                 bin_seconds=BIN, transfers_at_once=transfers)
-    targets = judge(runs, rate_of(rate))
-    rows = [row_of(run) for run in runs.values()]
+    targets = judge(runs, rate_of(rate), sensor_rows)
+    rows = [row_of(run) for name, run in runs.items() if name not in sensors]
     for experiment in EXPERIMENTS:
         some = of_experiment(runs, experiment)
         if not some:
@@ -185,20 +249,31 @@ def figures(folder, rate, transfers):
         write_streams(folder, experiment, base, some)
         if experiment == "fig4":
             write_gaps(folder, base, some)
+    for name, run in sensors.items():
+        print_commands(name, run)
+    write_sensor(folder, base, sensors, free)
     print_rows(rows)
+    print_sensor_rows(sensor_rows)
     print_costs(costs(runs))
     targets.show()
     (folder.parent / "place.json").write_text(json.dumps(
-        base | {"rows": rows, "costs": costs(runs), "targets": targets.all}, indent=2) + "\n")
+        base | {"rows": rows + sensor_rows, "costs": costs(runs), "targets": targets.all}, indent=2) + "\n")
     return runs
+
+
+def fault(folder, name, run):
+    """What is wrong with a run, if anything."""
+    if run["experiment"] == "fig7":
+        return unaccounted(folder, name, run["who"]) or wrong_engine(run)
+    return wrong(run, COST_LENGTH if run["experiment"] == "cost" else LENGTH)
 
 
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    runs = figures(pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
-    faults = {name: wrong(run, COST_LENGTH if run["experiment"] == "cost" else LENGTH)
-              for name, run in runs.items()}
+    folder = pathlib.Path(sys.argv[1])
+    runs = figures(folder, sys.argv[2], int(sys.argv[3]))
+    faults = {name: fault(folder, name, run) for name, run in runs.items()}
     for name, why in faults.items():
         if why:
             print(f"WRONG: {name}: {why}")

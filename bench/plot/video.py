@@ -54,6 +54,10 @@ def wrong(run, length):
             return f"{flow['frames_sent']} frames were sent"
         if flow["frames_received"] + flow["frames_incomplete"] > flow["frames_sent"]:
             return "more frames came than were sent"
+    return wrong_engine(run)
+
+
+def wrong_engine(run):
     engine = run.get("stream", {}).get("engine")
     if run["who"] in SCHEDULED and engine != run["who"]:
         return f"its engine was {engine}"

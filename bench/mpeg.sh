@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A real MPEG-2 stream by an ffmpeg that knows nothing of QSockets: examples/attach
-# attaches its socket from outside. scripts/bench runs this.
+# attaches its socket from outside. Where the link is too narrow, it is also piped to
+# examples/mpeg-send, which says of each picture what it is. scripts/bench runs this.
 #
 # The stream is encoded before the runs and decoded after them, here: a guest's clock
 # counts instructions, so that in a run this would take the time of what is measured.
@@ -20,12 +21,16 @@ FPS=25
 PORT=5600
 # After the stream's end: what comes later than that is late, see bench/plot/mpeg.py.
 GRACE=2
-EXPERIMENTS=(fig4 heavy)
-WHO=(plain fq_codel cake kernel)
-# 0.8 and 6 Mbit/s as a transport stream. An I-frame is three to ten times a B-frame.
-declare -A SIZE=([fig4]=640x360 [heavy]=1280x720)
+EXPERIMENTS=(fig4 heavy over)
+declare -A WHO=([fig4]='plain fq_codel cake kernel' [heavy]='plain fq_codel cake kernel'
+	[over]='plain fq_codel cake kernel marked')
+# 0.8, 6 and 11 Mbit/s as a transport stream. An I-frame is three to ten times a B-frame.
+declare -A SIZE=([fig4]=640x360 [heavy]=1280x720 [over]=1280x720)
 declare -A CODER=([fig4]='-b:v 730k -maxrate 800k -bufsize 400k'
-	[heavy]='-b:v 5700k -maxrate 7000k -bufsize 1500k')
+	[heavy]='-b:v 5700k -maxrate 7000k -bufsize 1500k'
+	[over]='-b:v 10700k -maxrate 13000k -bufsize 3000k')
+# Packets, of which one stream may queue a quarter: 270 ms of the link.
+MARKED_LIMIT=1000
 
 usage()
 {
@@ -34,9 +39,13 @@ usage: bench/mpeg.sh [NAME...]
        bench/mpeg.sh figure
        bench/mpeg.sh run NAME [OUTPUT SECONDS START]
 
-Streams MPEG-2 by ffmpeg through transfers, as scripts/video.sh's fig4 and heavy, and
-leaves what of it could be decoded in build/bench/mpeg.{json,svg,png}. Needs root, and
-what "make" builds. It takes about half an hour.
+Streams MPEG-2 by ffmpeg through transfers, as scripts/video.sh's fig4 and heavy, and as
+heavy with more than the link has (over), and leaves what of it could be decoded in
+build/bench/mpeg.{json,svg,png}. Needs root, and what "make" builds. It takes about half
+an hour.
+
+Who schedules is one of those in scripts/video.sh, or "marked": the kernel engine, which
+is told of each picture what it is.
 
 A NAME is EXPERIMENT.WHO.SEED, such as heavy.cake.1; if there are any, only these are
 made, and the figure of them and of what was there before. "figure" makes no run, and
@@ -44,7 +53,7 @@ made, and the figure of them and of what was there before. "figure" makes no run
 OUTPUT; the transfers begin after START seconds.
 
 QS_SEEDS in the environment: runs of each (1); a seed is where the stream begins.
-QS_QUICK=1: one run of 8 s.
+QS_QUICK=1: two runs of 8 s.
 USAGE
 }
 
@@ -72,6 +81,17 @@ encode()
 
 # --- one run -------------------------------------------------------------------
 
+# mpeg_experiment NAME: what is not the stream's.
+mpeg_experiment() { video_experiment "${1/over/heavy}"; }
+
+mpeg_link()
+{
+	case $1 in
+	marked) link_managed limit "$MARKED_LIMIT" ;;
+	*) video_link "$1" ;;
+	esac
+}
+
 # start COMMAND...: in the sender; STARTED is the command's own process.
 start()
 {
@@ -79,19 +99,48 @@ start()
 	STARTED=$!
 }
 
-# It connects its socket, by which it can be told from others. A real-time priority, as in
-# the other experiments.
-start_ffmpeg()
+# ffmpeg_to OUTPUT OPTION...: sends the stream when it is due; sets FFMPEG. A real-time
+# priority, as in the other experiments.
+ffmpeg_to()
 {
-	local command=(chrt --fifo 1 ffmpeg -nostdin -hide_banner -loglevel error
-		-re -i "$NETLAB_DIR/stream" -c copy -f mpegts
-		"udp://$NETLAB_RECEIVER4:$PORT?pkt_size=1316&connect=1")
-
-	echo "sender# ${command[*]}" >>"$NETLAB_DIR/commands"
-	start "${command[@]}" 2>"$NETLAB_DIR/ffmpeg"
+	FFMPEG=(chrt --fifo 1 ffmpeg -nostdin -hide_banner -loglevel error
+		-re -i "$NETLAB_DIR/stream" -c copy -f mpegts "${@:2}" "$1")
 }
 
-ffmpeg_has_connected() { netlab_in_sender ss -unH dst "$NETLAB_RECEIVER4:$PORT" | grep -q .; }
+# It connects its socket, by which it can be told from others.
+start_ffmpeg()
+{
+	ffmpeg_to "udp://$NETLAB_RECEIVER4:$PORT?pkt_size=1316&connect=1"
+	echo "sender# ${FFMPEG[*]}" >>"$NETLAB_DIR/commands"
+	start "${FFMPEG[@]}" 2>"$NETLAB_DIR/ffmpeg"
+}
+
+# The same by a pipe; who sends is the program at its end, which ends with ffmpeg.
+start_marked()
+{
+	local command=(chrt --fifo 1 build/examples/mpeg-send --managed "$NETLAB_DEV"
+		--output "$NETLAB_DIR/marked" "$NETLAB_RECEIVER4" "$PORT")
+
+	mkfifo "$NETLAB_DIR/pipe"
+	ffmpeg_to - -flush_packets 1
+	echo "sender# ${FFMPEG[*]} | ${command[*]}" >>"$NETLAB_DIR/commands"
+	# each waits for the other to open the pipe
+	# shellcheck disable=SC2016
+	start bash -c 'exec "${@:2}" >"$1"' ffmpeg "$NETLAB_DIR/pipe" "${FFMPEG[@]}" \
+		2>"$NETLAB_DIR/ffmpeg"
+	# shellcheck disable=SC2016
+	start bash -c 'exec "${@:2}" <"$1"' mpeg-send "$NETLAB_DIR/pipe" "${command[@]}"
+}
+
+start_sender()
+{
+	case $1 in
+	marked) start_marked ;;
+	*) start_ffmpeg ;;
+	esac
+}
+
+sender_has_connected() { netlab_in_sender ss -unH dst "$NETLAB_RECEIVER4:$PORT" | grep -q .; }
 
 receive()
 {
@@ -118,17 +167,17 @@ stream()
 	run_until_bound "$PORT"
 	start build/bench/spare >"$NETLAB_DIR/unused"
 	spare=$STARTED
-	start_ffmpeg
+	start_sender "$1"
 	sender=$STARTED
-	echo '{}' >"$NETLAB_DIR/stream.json"
+	echo '{}' | tee "$NETLAB_DIR/marked" >"$NETLAB_DIR/stream.json"
 	case $1 in
 	kernel | bands)
 		attach "$sender" &
 		attacher=$!
 		;;
 	esac
-	until ffmpeg_has_connected; do
-		kill -0 "$sender" || die 1 "ffmpeg has ended: $(cat "$NETLAB_DIR/ffmpeg")"
+	until sender_has_connected; do
+		kill -0 "$sender" || die 1 "the sender has ended: $(cat "$NETLAB_DIR/ffmpeg")"
 		sleep 0.05
 	done
 	kill "$spare"
@@ -136,8 +185,8 @@ stream()
 	! kill "$sender" 2>/dev/null || whole=false
 	wait "$sender" "$spare" || true
 	[ -z "$attacher" ] || wait "$attacher" || die 1 "attach failed, as said above"
-	printf '{"sent_all": %s, "stream": %s}' "$whole" "$(cat "$NETLAB_DIR/stream.json")" \
-		>"$NETLAB_DIR/sender"
+	printf '{"sent_all": %s, "stream": %s, "marked": %s}' "$whole" \
+		"$(cat "$NETLAB_DIR/stream.json")" "$(cat "$NETLAB_DIR/marked")" >"$NETLAB_DIR/sender"
 	echo '{}' >"$NETLAB_DIR/receiver"
 }
 
@@ -148,15 +197,16 @@ run()
 	local experiment who seed
 
 	IFS=. read -r experiment who seed <<<"$1"
-	video_experiment "$experiment"
+	mpeg_experiment "$experiment"
 	OUTPUT=${2:-$OUTPUT}
 	LENGTH=${3:-$LENGTH}
 	STARTS=${4:-$STARTS}
 	run_begin "$1"
-	video_link "$who"
+	mpeg_link "$who"
 	run_prepare_transfers ftp
 	cp "$OUTPUT/$experiment.$seed.stream" "$NETLAB_DIR/stream"
-	run_read_ahead ffmpeg build/bench/record build/bench/spare build/examples/attach
+	run_read_ahead ffmpeg build/bench/record build/bench/spare build/examples/attach \
+		build/examples/mpeg-send
 	run_watch_link start
 	stream "$who"
 	wait
@@ -187,7 +237,7 @@ all_names()
 
 	for ((seed = 1; seed <= ${QS_SEEDS:-1}; seed++)); do
 		for experiment in "${EXPERIMENTS[@]}"; do
-			for who in "${WHO[@]}"; do
+			for who in ${WHO[$experiment]}; do
 				echo "$experiment.$who.$seed"
 			done
 		done
@@ -198,13 +248,13 @@ main()
 {
 	local names=("$@") name experiment seed
 
-	need_for_runs bench/record bench/spare examples/attach
+	need_for_runs bench/record bench/spare examples/attach examples/mpeg-send
 	command -v ffmpeg >/dev/null || die 1 "ffmpeg is missing: run scripts/setup bench"
 	mkdir -p "$OUTPUT"
 	if [ $# = 0 ]; then
 		rm -f "$OUTPUT"/* "$OUTPUT".*
 		mapfile -t names < <(all_names)
-		[ -z "${QS_QUICK:-}" ] || names=(heavy.kernel.1)
+		[ -z "${QS_QUICK:-}" ] || names=(heavy.kernel.1 over.marked.1)
 	fi
 	for name in "${names[@]}"; do
 		IFS=. read -r experiment _ seed <<<"$name"

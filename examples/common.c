@@ -115,6 +115,14 @@ int open_receiver(const char *host, const char *port)
 	return fd;
 }
 
+void never_wait(int fd)
+{
+	const int room = 4 << 20;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
 /* etf(8) has no other clock. */
 void use_txtime(int fd)
 {

@@ -49,6 +49,12 @@ struct addrinfo *resolve(const char *host, const char *port, int flags);
 int open_receiver(const char *host, const char *port);
 
 /*
+ * Gives a socket so large a buffer that its program does not wait for the network: what
+ * is too much, the queue has to drop. Who may not force this has less.
+ */
+void never_wait(int fd);
+
+/*
  * For the qdisc etf, in its deadline mode: a socket that gives its datagrams
  * deadlines, ns of CLOCK_MONOTONIC, and sendto() with one. It needs privilege.
  */

@@ -251,7 +251,6 @@ static void open_socket(struct sensor *sensor)
 {
 	const struct options *options = &sensor->options;
 	struct addrinfo *found = resolve(options->host, options->port, 0);
-	const int room = 4 << 20;
 
 	memcpy(&sensor->to, found->ai_addr, found->ai_addrlen);
 	sensor->tolen = found->ai_addrlen;
@@ -263,11 +262,7 @@ static void open_socket(struct sensor *sensor)
 		error(1, errno, "socket");
 	if (!options->device && options->etf)
 		use_txtime(sensor->fd);
-	/* A sensor does not wait for the network; who may not force this has less. */
-	if (setsockopt(sensor->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room,
-		       sizeof(room)))
-		setsockopt(sensor->fd, SOL_SOCKET, SO_SNDBUF, &room,
-			   sizeof(room));
+	never_wait(sensor->fd);
 	freeaddrinfo(found);
 }
 

@@ -3,8 +3,8 @@
 """What could be decoded of the streams of bench/mpeg.sh.
 
 mpeg.py DIR RATE TRANSFERS LENGTH FPS
-    of the runs in DIR become DIR.json, DIR-fig4.dat and DIR-heavy.dat (for mpeg.gp),
-    and a table on standard output; the other arguments say how the runs were made
+    of the runs in DIR become DIR.json, DIR-{fig4,heavy,over}.dat (for mpeg.gp), and a
+    table on standard output; the other arguments say how the runs were made
 
 What the receiver recorded goes to an ffmpeg as a player would pass it on that is
 LIMIT behind: a datagram that came later than that does not exist. The clock is the
@@ -30,8 +30,11 @@ from runs import BIN, print_commands, read_json, write_columns  # noqa: E402
 LIMIT = 1.0  # s
 TS_PACKET = 188
 CLOCK = 90000  # of time stamps, Hz
-WHO = {"encoded": "no loss", "kernel": "QSockets", "cake": "cake", "fq_codel": "fq_codel",
+TYPES = "?IPB"  # by picture_coding_type
+WHO = {"encoded": "no loss", "marked": "QSockets, pictures marked", "kernel": "QSockets",
+       "cake": "cake", "fq_codel": "fq_codel",
        "plain": "tbf, 50 ms", "bands": "QSockets, bands"}
+ENGINES = {"kernel": "kernel", "bands": "bands", "marked": "kernel"}
 
 
 # --- the transport stream (ISO 13818-1) -------------------------------------------
@@ -41,6 +44,12 @@ def stamp(data):
     """A PTS or DTS of five bytes."""
     return ((data[0] >> 1 & 7) << 30 | data[1] << 22 | data[2] >> 1 << 15 | data[3] << 7
             | data[4] >> 1)
+
+
+def type_of(stream, begin, end):
+    """Of a picture (13818-2), by the first header that says so."""
+    at = stream.find(b"\0\0\1\0", begin, end)
+    return TYPES[stream[at + 5] >> 3 & 3] if at >= 0 else TYPES[0]
 
 
 def pictures(stream):
@@ -99,10 +108,14 @@ def play(folder, name, stream):
                 file.write(stream[at:at + length])
                 taken += length
     whole = [delay for delay, left in zip(delays, missing) if left <= 0]
+    seen = [left <= 0 and delay <= LIMIT for delay, left in zip(delays, missing)]
+    types = [type_of(stream, begin, end) for begin, end, *_ in frames]
     received = sum(length for _, _, length, _ in came)
     return {"frames_sent": len(frames), "bytes_sent": len(stream), "bytes_received": received,
             "bytes_late": received - taken, "frames_whole": len(whole),
             "frames_whole_late": sum(delay > LIMIT for delay in whole),
+            "missed": {kind: sum(a == kind and not b for a, b in zip(types, seen))
+                       for kind in TYPES[1:]},
             "delay_ms": spread(whole)}
 
 
@@ -214,6 +227,9 @@ COLUMNS = (
     ("decodable", lambda run: run["decodable"]),
     ("whole", lambda run: run["frames_whole"] - run["frames_whole_late"]
      if "frames_whole" in run else None),
+    ("missed I", lambda run: run["missed"]["I"] if "missed" in run else None),
+    ("P", lambda run: run["missed"]["P"] if "missed" in run else None),
+    ("B", lambda run: run["missed"]["B"] if "missed" in run else None),
     ("PSNR dB", lambda run: run["psnr_db"]),
     ("least dB", lambda run: min(run["psnr_bins"])),
     ("lost %", lambda run: percent(run, run.get("bytes_sent", 0) - run.get("bytes_received", 0))),
@@ -232,8 +248,8 @@ def percent(run, part):
 
 def print_table(experiment, runs, frames):
     some = of_who(runs)
-    print(f"\n{experiment}: of {frames} frames, those that could be decoded, and those of which"
-          f" all came in time;\nthe PSNR of all and in the worst {BIN} s; bytes lost and later"
+    print(f"\n{experiment}: of {frames} frames, those that could be decoded, those of which"
+          f" all came in time,\nand those of each type that did not; the PSNR of all and in the worst {BIN} s; bytes lost and later"
           f" than {LIMIT:g} s; delays of whole frames, ms\n")
     rows = [["", *(heading for heading, _ in COLUMNS)]]
     rows += [[who, *(middle(group, value) for _, value in COLUMNS)]
@@ -248,12 +264,12 @@ def ratios(experiment, runs):
     """Decodable frames of the managed stream beside everybody else's."""
     some = {who: statistics.median(run["decodable"] for run in group)
             for who, group in of_who(runs).items()}
-    result = {}
+    result, mine = {}, ours(experiment)
     for who, frames in some.items():
-        if who in ("kernel", "encoded") or "kernel" not in some:
+        if who in (mine, "encoded") or mine not in some:
             continue
-        result[who] = round(some["kernel"] / frames, 3) if frames else None
-        print(f"{experiment}: decodable, kernel / {who}: {some['kernel']:g} / {frames:g} = "
+        result[who] = round(some[mine] / frames, 3) if frames else None
+        print(f"{experiment}: decodable, {mine} / {who}: {some[mine]:g} / {frames:g} = "
               f"{result[who]}")
     return result
 
@@ -262,13 +278,21 @@ def mean_bins(group, key):
     return [round(statistics.fmean(values), 2) for values in zip(*(run[key] for run in group))]
 
 
-def wrong(run):
+def ours(experiment):
+    """Who of us is compared: the one who knows the pictures, where that is asked for."""
+    return "marked" if experiment == "over" else "kernel"
+
+
+def wrong(experiment, run):
     """What is wrong with a run, if anything."""
-    engine = run["stream"].get("engine")
-    if run["who"] in ("kernel", "bands"):
-        if engine != run["who"]:
+    if run["who"] in ENGINES:
+        said = run["marked"] if run["who"] == "marked" else run
+        engine = said["stream"].get("engine")
+        if engine != ENGINES[run["who"]]:
             return f"its engine was {engine}"
-        if run["decodable"] != run["frames_sent"]:
+        if run["who"] == "marked" and run["missed"]["I"]:
+            return f"{run['missed']['I']} I-pictures did not come"
+        if experiment != "over" and run["decodable"] != run["frames_sent"]:
             return f"{run['decodable']} of {run['frames_sent']} frames could be decoded"
     if run["decodable"] > run["frames_whole"]:
         return "more could be decoded than came"
@@ -297,7 +321,7 @@ def figures(folder, rate, transfers, length, fps):
          "kernel": ", ".join(sorted({run["kernel"] for run in made})), "engine": "kernel",
          "seeds": sorted({run["seed"] for run in made}), "rate": rate,
          "bin_seconds": BIN, "transfers_at_once": transfers, "seconds": length, "fps": fps,
-         "late_after_s": LIMIT, "decodable_kernel_over": table, "runs": found}, indent=2) + "\n")
+         "late_after_s": LIMIT, "decodable_ours_over": table, "runs": found}, indent=2) + "\n")
     return found
 
 
@@ -309,8 +333,8 @@ def main():
         found = figures(folder, sys.argv[2], *map(int, sys.argv[3:]))
     except ValueError as error:
         sys.exit(f"WRONG: {error}")
-    faults = {name: wrong(run) for runs in found.values() for name, run in runs.items()
-              if "commands" in run}
+    faults = {name: wrong(experiment, run) for experiment, runs in found.items()
+              for name, run in runs.items() if "commands" in run}
     for name, why in faults.items():
         if why:
             print(f"WRONG: {name}: {why}")

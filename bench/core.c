@@ -117,9 +117,9 @@ static int dwcs_up(__u32 streams)
 static void dwcs_put(__u32 stream)
 {
 	__u64 span = STEP * (core->n_streams * DEPTH + 1);
-	__u64 any = in_order ? 0 : (__u32)random_next() * span >> 32; /* < span */
+	__u64 any = (__u32)random_next() * span >> 32; /* below span */
 	struct qs_packet p = {
-		.deadline = clock_now + 2 * span + any,
+		.deadline = clock_now + 2 * span + (in_order ? 0 : any),
 		.len = PACKET,
 		.stream = stream,
 		.gen = 1,
@@ -164,11 +164,9 @@ static const struct contender fifo = { "fifo ring", ring_up, ring_put,
 				       ring_take, ring_down };
 
 static const struct contender *const contenders[] = {
-	&dwcs,
-	&ordered,
+	&dwcs,		&ordered,
 #ifdef HAVE_RTE_SCHED
-	&rte_sched_one,
-	&rte_sched_burst,
+	&rte_sched_one, &rte_sched_burst,
 #endif
 	&fifo,
 };

@@ -123,8 +123,9 @@ static char type_of(const struct picture *picture)
 			continue;
 		p = payload_of(packet);
 		for (; p && p < packet + TS_PACKET; p++) {
-			if (left && !--left)
+			if (left == 1)
 				return types[*p >> 3 & 7];
+			left -= left > 0;
 			last = last << 8 | *p;
 			if (last == (1u << 8 | PICTURE_START))
 				left = 2;

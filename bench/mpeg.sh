@@ -24,7 +24,7 @@ GRACE=2
 EXPERIMENTS=(fig4 heavy over)
 declare -A WHO=([fig4]='plain fq_codel cake kernel' [heavy]='plain fq_codel cake kernel'
 	[over]='plain fq_codel cake kernel marked')
-# 0.8, 6 and 11 Mbit/s as a transport stream. An I-frame is three to ten times a B-frame.
+# 0.8, 6 and 10.2 Mbit/s as a transport stream. An I-frame is three to ten times a B-frame.
 declare -A SIZE=([fig4]=640x360 [heavy]=1280x720 [over]=1280x720)
 declare -A CODER=([fig4]='-b:v 730k -maxrate 800k -bufsize 400k'
 	[heavy]='-b:v 5700k -maxrate 7000k -bufsize 1500k'
@@ -41,8 +41,7 @@ usage: bench/mpeg.sh [NAME...]
 
 Streams MPEG-2 by ffmpeg through transfers, as scripts/video.sh's fig4 and heavy, and as
 heavy with more than the link has (over), and leaves what of it could be decoded in
-build/bench/mpeg.{json,svg,png}. Needs root, and what "make" builds. It takes about half
-an hour.
+build/bench/mpeg.{json,svg,png}. Needs root, and what "make" builds. It takes ten minutes.
 
 Who schedules is one of those in scripts/video.sh, or "marked": the kernel engine, which
 is told of each picture what it is.

@@ -11,7 +11,7 @@ set xtics 5 nomirror
 set ytics 10 nomirror
 set border 3 lc rgb "#606060"
 set grid ytics lc rgb "#e0e0e0" lt 1
-set key at graph 0.02, 0.06 left bottom Left reverse samplen 2.5 opaque noenhanced
+set key Left reverse samplen 2.5 opaque noenhanced
 # by who it is, whatever else there is
 style(who) = who eq "no loss" ? 1 : who eq "QSockets" ? 2 : who eq "cake" ? 3 : \
 	who eq "fq_codel" ? 4 : who eq "QSockets, pictures marked" ? 6 : 5
@@ -39,7 +39,10 @@ do for [type in "svg png"] {
 		unset arrow
 		unset label
 		starts = experiment eq "fig4" ? "15 30" : "15"
-		set title "MPEG-2 of ".(experiment eq "fig4" ? "0.8" : experiment eq "heavy" ? "6" : "11")." Mbit/s by ffmpeg, through transfers on a 10 Mbit/s link"
+		set title "MPEG-2 of ".(experiment eq "fig4" ? "0.8" : experiment eq "heavy" ? "6" : "10.2")." Mbit/s by ffmpeg, through transfers on a 10 Mbit/s link"
+		# where no line is
+		if (experiment eq "over") { set key at graph 0.6, 0.76 left top
+		} else { set key at graph 0.02, 0.06 left bottom }
 		if (experiment eq "over") { set xlabel "time (s)" } else { unset xlabel }
 		do for [at in starts] {
 			set arrow from at, graph 0 to at, graph 0.96 nohead dt 2 lw 1.2 lc rgb "#808080"

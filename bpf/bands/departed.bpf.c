@@ -81,13 +81,16 @@ static __always_inline __u32 packet(struct qs_bands *b, struct sk_buff *skb)
 	if ((cb.magic_flags & QS_CB_MAGIC_MASK) != QS_CB_MAGIC) {
 		b->core.be_sent_packets++;
 		b->core.be_sent_bytes += len;
+		b->run += len;
 		return len;
 	}
 	t = qs_banded(b->core.index, cb.stream & STREAM_MASK);
-	if (band != QS_BAND_BESTEFFORT)
+	if (band != QS_BAND_BESTEFFORT) {
 		count_out(b, band, len);
-	else if (QS_READ(t->demoted) > 0)
+		b->run = 0;
+	} else if (QS_READ(t->demoted) > 0) {
 		__sync_fetch_and_add(&t->demoted, -1);
+	}
 	if (QS_BAND_STREAM(cb.stream & STREAM_MASK, t->s.gen_seen) == cb.stream)
 		departed(b, &t->s, &cb, len, band != QS_BAND_BESTEFFORT);
 	return len;
@@ -125,6 +128,13 @@ static __always_inline struct qs_bands *bands_of(const struct net_device *dev)
 	return index ? qs_bands(*index) : NULL;
 }
 
+/* Nothing, or nothing but best effort, which else would not leave for so long. */
+static __always_inline int streams_are_gone(const struct qs_bands *b,
+					    const struct Qdisc *q)
+{
+	return !q->q.qlen || b->run > qs_bands_run_most(&b->core);
+}
+
 SEC("tp_btf/qdisc_dequeue")
 int BPF_PROG(qs_departed, struct Qdisc *q, const struct netdev_queue *txq,
 	     int packets, struct sk_buff *skb)
@@ -142,12 +152,16 @@ int BPF_PROG(qs_departed, struct Qdisc *q, const struct netdev_queue *txq,
 	if (total && total == b->htb_bytes)
 		return 0; /* seen before: the device did not take it then */
 	unseen = (__s64)(total - b->htb_bytes) - all_packets(b, skb);
-	if (unseen > 0)
+	if (unseen > 0) {
 		b->core.unseen_bytes += unseen;
+		b->run = 0; /* they may have been a stream's */
+	}
 	b->htb_bytes = total;
 	b->moved_at = bpf_ktime_get_ns();
 	b->blind = 0;
-	if (!q->q.qlen && b->packets)
+	if (b->packets && streams_are_gone(b, q)) {
 		qs_bands_forget(b);
+		b->run = 0;
+	}
 	return 0;
 }

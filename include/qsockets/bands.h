@@ -22,10 +22,11 @@ struct qs_bands {
 	struct qs_core core; /* its settings, lists and counters */
 	/*
 	 * Packets of streams, and their bytes by bands: classifier and departure,
-	 * atomically. A packet that is lost on the way to HTB, or with it, stays
-	 * counted until HTB is empty: departure then sets all to 0, and counts
-	 * `epoch` on, so that the streams' own numbers are not believed. What came
-	 * at that moment counts as nothing, and less than nothing is nothing.
+	 * atomically. A packet that is lost on the way to HTB, or with it, or
+	 * leaves unseen, stays counted until HTB is empty, or seen to have nothing
+	 * but best effort: departure then sets all to 0, and counts `epoch` on, so
+	 * that the streams' own numbers are not believed. What came at that moment
+	 * counts as nothing, and less than nothing is nothing.
 	 */
 	__s64 bytes[QS_HTB_BANDS];
 	__s32 packets;
@@ -37,7 +38,7 @@ struct qs_bands {
 	 */
 	__u64 moved_at;
 	__u32 blind;
-	__u32 zero;
+	__u32 run; /* bytes of best effort that left in a row: departure */
 	__u64 htb_bytes; /* that HTB had sent when it was looked at last: departure */
 	/*
 	 * The least rank that each band takes, highest band first: classifier,
@@ -48,6 +49,17 @@ struct qs_bands {
 
 /* Even at 64 kbit/s a packet leaves every 200 ms. */
 #define QS_BANDS_STUCK_NS 1000000000ull
+
+/*
+ * More than HTB lets best effort send before streams that wait: a packet of its
+ * own twentieth, and what it may have saved up, a twentieth of the burst.
+ */
+QS_INLINE __u64 qs_bands_run_most(const struct qs_core *c)
+{
+	__u64 burst = (c->rate >> 3) * c->slack / 1000000000;
+
+	return 8 * QS_FLOW_QUANTUM + burst / QS_BESTEFFORT_SHARE;
+}
 
 /* Nothing is queued: what is still counted was lost. */
 QS_INLINE void qs_bands_forget(struct qs_bands *b)

@@ -81,7 +81,7 @@ static __always_inline __u32 packet(struct qs_bands *b, struct sk_buff *skb)
 	if ((cb.magic_flags & QS_CB_MAGIC_MASK) != QS_CB_MAGIC) {
 		b->core.be_sent_packets++;
 		b->core.be_sent_bytes += len;
-		b->run += len;
+		b->run += len < QS_FLOW_QUANTUM ? len : QS_FLOW_QUANTUM;
 		return len;
 	}
 	t = qs_banded(b->core.index, cb.stream & STREAM_MASK);

@@ -38,7 +38,9 @@ struct qs_bands {
 	 */
 	__u64 moved_at;
 	__u32 blind;
-	__u32 run; /* bytes of best effort that left in a row: departure */
+	/* bytes of best effort that left in a row, of each packet what an MTU
+	 * has at most: departure */
+	__u32 run;
 	__u64 htb_bytes; /* that HTB had sent when it was looked at last: departure */
 	/*
 	 * The least rank that each band takes, highest band first: classifier,
@@ -51,8 +53,8 @@ struct qs_bands {
 #define QS_BANDS_STUCK_NS 1000000000ull
 
 /*
- * More than HTB lets best effort send before streams that wait: a packet of its
- * own twentieth, and what it may have saved up, a twentieth of the burst.
+ * More in a row than HTB lets best effort send before streams that wait: one packet,
+ * of whatever size, and what was saved up, a twentieth of the burst.
  */
 QS_INLINE __u64 qs_bands_run_most(const struct qs_core *c)
 {

@@ -159,9 +159,9 @@ int BPF_PROG(qs_departed, struct Qdisc *q, const struct netdev_queue *txq,
 	b->htb_bytes = total;
 	b->moved_at = bpf_ktime_get_ns();
 	b->blind = 0;
-	if (b->packets && streams_are_gone(b, q)) {
+	if (b->packets && streams_are_gone(b, q))
 		qs_bands_forget(b);
-		b->run = 0;
-	}
+	if (!b->packets)
+		b->run = 0; /* it begins when a stream's packet comes */
 	return 0;
 }

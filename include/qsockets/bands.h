@@ -38,8 +38,8 @@ struct qs_bands {
 	 */
 	__u64 moved_at;
 	__u32 blind;
-	/* bytes of best effort that left in a row, of each packet what an MTU
-	 * has at most: departure */
+	/* bytes of best effort that left in a row while a stream was counted, of
+	 * each packet what an MTU has at most: departure */
 	__u32 run;
 	__u64 htb_bytes; /* that HTB had sent when it was looked at last: departure */
 	/*
@@ -54,13 +54,19 @@ struct qs_bands {
 
 /*
  * More in a row than HTB lets best effort send before streams that wait: one packet,
- * of whatever size, and what was saved up, a twentieth of the burst.
+ * of whatever size, and what was saved up, a twentieth of the burst; and more than
+ * leaves while a stream's packet is between the classifier and HTB.
  */
+#define QS_BANDS_BETWEEN_NS 5000000ull
 QS_INLINE __u64 qs_bands_run_most(const struct qs_core *c)
 {
-	__u64 burst = (c->rate >> 3) * c->slack / 1000000000;
+	__u64 per_second = c->rate >> 3, burst, between;
 
-	return 8 * QS_FLOW_QUANTUM + burst / QS_BESTEFFORT_SHARE;
+	if (!c->rate)
+		return 64 * QS_FLOW_QUANTUM;
+	burst = per_second * c->slack / 1000000000;
+	between = per_second * QS_BANDS_BETWEEN_NS / 1000000000;
+	return 8 * QS_FLOW_QUANTUM + burst / QS_BESTEFFORT_SHARE + between;
 }
 
 /* Nothing is queued: what is still counted was lost. */

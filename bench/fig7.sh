@@ -30,7 +30,7 @@ usage: bench/fig7.sh
        bench/fig7.sh run WHO[.SEED] [OUTPUT SECONDS START]
 
 Makes the paper's Figure 7 and leaves it in build/bench/fig7.{json,svg,png}.
-Needs root, and what "make" builds. It takes an hour.
+Needs root, and what "make" builds. It takes about an hour.
 
 "figure" makes no run. "run" makes one, in this kernel, and leaves what was sent and
 received in the folder OUTPUT; the transfers begin after START seconds. scripts/sensor.sh

@@ -29,7 +29,7 @@ usage: bench/place.sh [NAME...]
 
 Makes runs of the experiments fig4, heavy, fig6, fig7 and cost by each engine, and of
 them build/bench/place.json, a table, and place-{fig4,fig5,fig6,fig7,heavy}.{json,svg,png}.
-Needs root, and what "make" builds. It takes about an hour.
+Needs root, and what "make" builds. It takes half an hour.
 
 A NAME is EXPERIMENT.WHO.WHERE, such as heavy.bands.6.12 or fig4.inproc.here; if there
 are any, only these are made, and the figures of them and of what was there before.

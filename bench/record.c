@@ -7,10 +7,7 @@
 #include <poll.h>
 
 #include "examples/common.h"
-
-#define TS_PACKET 188
-#define TS_SYNC 0x47
-#define MPEG_PORT "5600"
+#include "examples/mpeg.h"
 
 struct options {
 	const char *host, *port;
@@ -62,17 +59,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
-/* ISO 13818-1: a payload that starts a PES packet of video. */
-static bool begins_picture(const uint8_t *packet)
-{
-	const size_t skip = packet[3] & 0x20 ? packet[4] + 1u : 0;
-	const uint8_t *payload = packet + 4 + skip;
-
-	return packet[0] == TS_SYNC && (packet[1] & 0x40) &&
-	       (packet[3] & 0x10) && skip + 8 <= TS_PACKET && !payload[0] &&
-	       !payload[1] && payload[2] == 1 && (payload[3] & 0xf0) == 0xe0;
-}
-
 static void print_seconds(struct recorder *recorder, uint64_t now)
 {
 	const uint64_t second = (now - recorder->start) / NS_PER_S;
@@ -98,7 +84,7 @@ static void record(struct recorder *recorder)
 		recorder->start = arrival;
 	print_seconds(recorder, arrival);
 	for (ssize_t at = 0; at + TS_PACKET <= length; at += TS_PACKET)
-		recorder->pictures += begins_picture(data + at);
+		recorder->pictures += ts_begins_picture(data + at);
 	fwrite(data, 1, (size_t)length, recorder->output);
 	fprintf(recorder->trace, "%.6f %zd\n",
 		(double)(arrival - recorder->start) / NS_PER_S, length);

@@ -15,9 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 
-#include <qsockets.h>
-
-#include "common.h"
+#include "managed.h"
 
 #define LOOK_MS 10 /* between two looks for a socket that is not there yet */
 
@@ -104,9 +102,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case 'd':
-		options->device = argument;
-		if (strlen(argument) >= IFNAMSIZ)
-			argp_error(state, "%s is not a device", argument);
+		options->device = device_of(argument, state);
 		return 0;
 	case 'S':
 		options->scheduler = argument;
@@ -248,11 +244,10 @@ static void wait_until_sent(int fd)
 
 static void attach(int fd, struct options *options)
 {
-	struct qos_params params = { .attributes = &options->attributes };
+	struct qos_params params = params_of(
+		options->device, options->scheduler, &options->attributes);
 	struct qos_info info;
 
-	memcpy(params.dev, options->device, strlen(options->device));
-	memcpy(params.name, options->scheduler, strlen(options->scheduler));
 	wait_until_sent(fd);
 	if (qattach(fd, &params))
 		error(1, errno, "qattach: %s", qsock_errmsg());

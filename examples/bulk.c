@@ -46,13 +46,13 @@ const struct argp bulk_argp = {
 };
 
 /* A device of the host has its rate from the administrator. */
-void bulk_set_rate(const struct bulk_options *options,
-		   const struct qos_params *params)
+static void set_rate(const struct bulk_options *options,
+		     const struct qos_params *params)
 {
 	const struct qos_device device = { .rate = options->kbit * 1000ull };
 	struct qos_params own = *params;
 
-	if (options->kbit && qsockinit_device(&own, &device, sizeof(device)))
+	if (qsockinit_device(&own, &device, sizeof(device)))
 		error(1, errno, "qsockinit: %s", qsock_errmsg());
 }
 
@@ -136,22 +136,30 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-void bulk_serve(const struct bulk_options *options,
-		const struct qos_params *params)
+static void serve_at(const char *port)
 {
-	struct addrinfo *found = resolve(NULL, options->port, AI_PASSIVE);
+	struct addrinfo *found = resolve(NULL, port, AI_PASSIVE);
 	static pthread_t thread;
 	static int listener;
 	const int on = 1;
 
-	if (params)
-		common = *params;
 	listener = socket(found->ai_family, SOCK_STREAM, 0);
 	if (listener < 0 ||
 	    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    bind(listener, found->ai_addr, found->ai_addrlen) ||
 	    listen(listener, 64))
-		error(1, errno, "transfers at port %s", options->port);
+		error(1, errno, "transfers at port %s", port);
 	freeaddrinfo(found);
 	start(&thread, serve, &listener);
+}
+
+void bulk_start(const struct bulk_options *options,
+		const struct qos_params *params)
+{
+	if (params)
+		common = *params;
+	if (params && options->kbit)
+		set_rate(options, params);
+	if (options->port)
+		serve_at(options->port);
 }

@@ -23,15 +23,12 @@ struct bulk_options {
 /* These options, for argp's children: the input is the struct. */
 extern const struct argp bulk_argp;
 
-/* Sets the rate, if there is one, of a device that is the program's own. */
-void bulk_set_rate(const struct bulk_options *options,
-		   const struct qos_params *params);
-
 /*
- * Serves from now on, by threads, until the program ends; of a managed device and
- * its scheduler `params` has the names, and NULL is for plain sockets.
+ * Sets the rate, if there is one, of a device that is the program's own, and serves
+ * transfers, if there is a port, by threads until the program ends. Of a managed device
+ * and its scheduler `params` has the names; NULL is for plain sockets.
  */
-void bulk_serve(const struct bulk_options *options,
+void bulk_start(const struct bulk_options *options,
 		const struct qos_params *params);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "flow.h"
+#include "managed.h"
 
 static const char pattern[] = "IBBPBBPBB";
 
@@ -41,9 +42,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case 'm':
-		options->device = argument;
-		if (strlen(argument) >= IFNAMSIZ)
-			argp_error(state, "%s is not a device", argument);
+		options->device = device_of(argument, state);
 		return 0;
 	case 'p':
 		options->device = NULL;
@@ -152,23 +151,15 @@ static struct q_dwcs_attr attributes_of(unsigned int fps,
 struct qos_params flow_params(const struct flow_options *options,
 			      struct q_dwcs_attr *attributes)
 {
-	struct qos_params params = { .attributes = attributes };
-
-	memcpy(params.dev, options->device, strlen(options->device));
-	memcpy(params.name, options->scheduler, strlen(options->scheduler));
-	return params;
+	return params_of(options->device, options->scheduler, attributes);
 }
 
 static int open_managed(const struct flow_options *options, int family,
 			struct q_dwcs_attr attributes)
 {
 	struct qos_params params = flow_params(options, &attributes);
-	int fd;
 
-	fd = qsocket(family, SOCK_DGRAM, 0, &params);
-	if (fd < 0)
-		error(1, errno, "qsocket: %s", qsock_errmsg());
-	return fd;
+	return open_sender(family, &params);
 }
 
 void flow_open(struct flow *flow, const struct flow_options *options,
@@ -187,9 +178,7 @@ void flow_open(struct flow *flow, const struct flow_options *options,
 		flow->fd = open_managed(options, found->ai_family,
 					attributes_of(fps, window));
 	else
-		flow->fd = socket(found->ai_family, SOCK_DGRAM, 0);
-	if (flow->fd < 0)
-		error(1, errno, "socket");
+		flow->fd = open_sender(found->ai_family, NULL);
 	if (!options->device && options->etf)
 		use_txtime(flow->fd);
 	freeaddrinfo(found);

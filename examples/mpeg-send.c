@@ -15,18 +15,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <qsockets.h>
+#include "managed.h"
+#include "mpeg.h"
 
-#include "common.h"
-
-#define MPEG_PORT "5600"
-#define TS_PACKET 188
-#define TS_SYNC 0x47
 #define DATAGRAM (7 * TS_PACKET) /* bytes: what fits into Ethernet's 1500 */
 #define PICTURE_MOST (4u << 20) /* bytes */
 #define PAUSE_MS 5 /* after which a picture is over */
-#define PICTURE_START 0x00 /* start codes, after 00 00 01 */
-#define VIDEO_STREAM 0xe0 /* the first of 16 */
+#define PICTURE_START 0x00 /* start code, after 00 00 01 */
 
 struct options {
 	const char *host, *port;
@@ -44,7 +39,8 @@ struct picture {
 struct sender {
 	int fd;
 	bool managed;
-	uint64_t pictures[4], refused; /* by picture_coding_type - 1 */
+	uint64_t pictures[3]; /* I, P, B */
+	uint64_t refused;
 };
 
 static const struct argp_option argp_options[] = {
@@ -60,9 +56,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case 'm':
-		options->device = argument;
-		if (strlen(argument) >= IFNAMSIZ)
-			argp_error(state, "%s is not a device", argument);
+		options->device = device_of(argument, state);
 		return 0;
 	case 'o':
 		options->output = argument;
@@ -80,28 +74,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 /* ---- the stream */
 
-/* The payload of a packet; NULL: it has none. */
-static const uint8_t *payload_of(const uint8_t *packet)
-{
-	size_t at = 4;
-
-	if (packet[3] & 0x20)
-		at += 1 + packet[4];
-	return (packet[3] & 0x10) && at < TS_PACKET ? packet + at : NULL;
-}
-
 static unsigned int pid_of(const uint8_t *packet)
 {
 	return (packet[1] & 0x1fu) << 8 | packet[2];
-}
-
-/* Does a picture begin with this packet? */
-static bool begins_picture(const uint8_t *packet)
-{
-	const uint8_t *p = payload_of(packet);
-
-	return p && (packet[1] & 0x40) && p + 4 <= packet + TS_PACKET &&
-	       !p[0] && !p[1] && p[2] == 1 && (p[3] & 0xf0) == VIDEO_STREAM;
 }
 
 /*
@@ -117,11 +92,11 @@ static char type_of(const struct picture *picture)
 	uint32_t last = ~0u;
 
 	for (; packet < end; packet += TS_PACKET) {
-		if (!first && begins_picture(packet))
+		if (!first && ts_begins_picture(packet))
 			first = packet;
 		if (!first || pid_of(packet) != pid_of(first))
 			continue;
-		p = payload_of(packet);
+		p = ts_payload(packet);
 		for (; p && p < packet + TS_PACKET; p++) {
 			if (left == 1)
 				return types[*p >> 3 & 7];
@@ -192,7 +167,7 @@ static void send_picture(struct sender *sender, struct picture *picture)
 static void take_packet(struct sender *sender, struct picture *picture,
 			const uint8_t *packet)
 {
-	const bool begins = begins_picture(packet);
+	const bool begins = ts_begins_picture(packet);
 
 	if (*packet != TS_SYNC)
 		error(1, 0, "standard input is no transport stream");
@@ -243,22 +218,12 @@ static int open_socket(const struct options *options)
 {
 	struct addrinfo *found = resolve(options->host, options->port, 0);
 	struct q_dwcs_attr attributes = { 0 };
-	struct qos_params params = {
-		.name = "dwcs",
-		.attributes = &attributes,
-	};
+	struct qos_params params;
 	int fd;
 
-	if (options->device) {
-		memcpy(params.dev, options->device, strlen(options->device));
-		fd = qsocket(found->ai_family, SOCK_DGRAM, 0, &params);
-		if (fd < 0)
-			error(1, errno, "qsocket: %s", qsock_errmsg());
-	} else {
-		fd = socket(found->ai_family, SOCK_DGRAM, 0);
-		if (fd < 0)
-			error(1, errno, "socket");
-	}
+	if (options->device)
+		params = params_of(options->device, "dwcs", &attributes);
+	fd = open_sender(found->ai_family, options->device ? &params : NULL);
 	never_wait(fd);
 	if (connect(fd, found->ai_addr, found->ai_addrlen))
 		error(1, errno, "%s", options->host);

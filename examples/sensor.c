@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "bulk.h"
+#include "managed.h"
 #include "sensor.h"
 
 #define NS_PER_US 1000ull
@@ -121,9 +122,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[0] = &options->bulk;
 		return 0;
 	case 'm':
-		options->device = argument;
-		if (strlen(argument) >= IFNAMSIZ)
-			argp_error(state, "%s is not a device", argument);
+		options->device = device_of(argument, state);
 		return 0;
 	case 'l':
 		options->lossless = true;
@@ -221,29 +220,26 @@ static void plan(struct sensor *sensor)
 
 /* ---- sending */
 
-/* What the sockets of the program have in common. */
-static struct qos_params params_of(const struct options *options)
-{
-	struct qos_params params = { .name = "dwcs" };
-
-	memcpy(params.dev, options->device, strlen(options->device));
-	return params;
-}
-
 /* No window and no period: all that is left of DWCS is the earliest deadline. */
 static int open_managed(const struct options *options, int family)
 {
 	struct q_dwcs_attr attributes = {
 		.stream_flags = options->lossless ? DWCS_NON_DROPPABLE : 0,
 	};
-	struct qos_params params = params_of(options);
-	int fd;
+	struct qos_params params =
+		params_of(options->device, "dwcs", &attributes);
 
-	bulk_set_rate(&options->bulk, &params);
-	params.attributes = &attributes;
-	fd = qsocket(family, SOCK_DGRAM, 0, &params);
-	if (fd < 0)
-		error(1, errno, "qsocket: %s", qsock_errmsg());
+	bulk_start(&options->bulk, &params);
+	return open_sender(family, &params);
+}
+
+static int open_plain(const struct options *options, int family)
+{
+	int fd = open_sender(family, NULL);
+
+	bulk_start(&options->bulk, NULL);
+	if (options->etf)
+		use_txtime(fd);
 	return fd;
 }
 
@@ -257,24 +253,9 @@ static void open_socket(struct sensor *sensor)
 	if (options->device)
 		sensor->fd = open_managed(options, found->ai_family);
 	else
-		sensor->fd = socket(found->ai_family, SOCK_DGRAM, 0);
-	if (sensor->fd < 0)
-		error(1, errno, "socket");
-	if (!options->device && options->etf)
-		use_txtime(sensor->fd);
+		sensor->fd = open_plain(options, found->ai_family);
 	never_wait(sensor->fd);
 	freeaddrinfo(found);
-}
-
-static void serve_bulk(const struct options *options)
-{
-	struct qos_params params;
-
-	if (!options->bulk.port)
-		return;
-	if (options->device)
-		params = params_of(options);
-	bulk_serve(&options->bulk, options->device ? &params : NULL);
 }
 
 /* Returns whether it is on its way. A full queue loses it, as any network does. */
@@ -431,7 +412,6 @@ int main(int argc, char **argv)
 	sensor.random = sensor.options.seed;
 	plan(&sensor);
 	open_socket(&sensor);
-	serve_bulk(&sensor.options);
 	measure(&sensor);
 	write_result(sensor.options.output, result_of(&sensor));
 	if (sensor.options.trace)

@@ -105,13 +105,11 @@ int main(int argc, char **argv)
 	if (options.flow.device) {
 		params = flow_params(&options.flow, NULL);
 		managed = &params;
-		bulk_set_rate(&options.bulk, managed);
 	}
+	bulk_start(&options.bulk, managed);
 	for (unsigned int i = 0; i < *n; i++)
 		flow_open(&flows[i], &options.flow, options.flow.ports[i],
 			  options.fps[i], &window);
-	if (options.bulk.port)
-		bulk_serve(&options.bulk, managed);
 	stream(flows, *n);
 	write_results(&options, flows);
 	for (unsigned int i = 0; i < *n; i++)

@@ -19,7 +19,7 @@ import sys
 sys.dont_write_bytecode = True
 from runs import BIN, Targets, apart, head, print_loads, print_commands, rate_of, \
     ratio, read_json, spread, spread_words, write_columns  # noqa: E402
-from sensor import OFFLINE, ORACLE_TARGET, missed, missed_bins, offline, percent, \
+from sensor import OFFLINE, ORACLE_TARGET, missed, missed_bins, numbers, offline, \
     read_lines, unaccounted  # noqa: E402
 
 WORDS = {"unmanaged": "plain socket", "lossless": "EDF, lossless", "lossy": "EDF, lossy",
@@ -65,15 +65,14 @@ class Experiment:
         return [who for who in self.runs if self.kept(who)]
 
     def beside(self, kind, seed, run):
-        return ratio(missed(run), sum(self.offline[kind].get(seed, [])))
+        return ratio(missed(run), self.offline_missed(kind, seed))
+
+    def offline_missed(self, kind, seed):
+        return sum(self.offline[kind].get(seed, []))
 
     def numbers(self, seed, run):
-        return {"late": run["late"], "lost": run["lost"],
-                "percent": percent(run),
-                "over_shared": self.beside("shared", seed, run),
-                "over_ideal": self.beside("ideal", seed, run),
-                "worst_ms": float(run["late_ms"].get("max", 0)),
-                "transferred_mb": round(run["transferred_bytes"] / 1e6, 1)}
+        return numbers(run, self.offline_missed("shared", seed)) | \
+            {"over_ideal": self.beside("ideal", seed, run)}
 
     def row(self, who):
         every = [self.numbers(seed, run) for seed, run in self.kept(who).items()]

@@ -287,7 +287,7 @@ def wrong(experiment, run):
     """What is wrong with a run, if anything."""
     if run["who"] in ENGINES:
         said = run["marked"] if run["who"] == "marked" else run
-        engine = said["stream"].get("engine")
+        engine = said.get("stream", {}).get("engine")
         if engine != ENGINES[run["who"]]:
             return f"its engine was {engine}"
         if run["who"] == "marked" and run["missed"]["I"]:

@@ -11,6 +11,7 @@ import statistics
 import sys
 
 BIN = 5  # seconds
+HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP: what the link carries besides
 # Runs whose links, while transfers fill them, carry more than the others' by this are
 # not compared.
 GOODPUT_NEAR = 0.005

@@ -2,10 +2,9 @@
 """What runs of scripts/video.sh say, and the targets of figures 4 to 6."""
 import statistics
 
-from runs import ratio, read_json
+from runs import HEADERS, ratio, read_json
 
 SCHEDULED = ("kernel", "bands", "inproc")
-HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP: what the link carries besides
 FPS_TARGET = 19.9
 GAP_TARGET = 50 + 1.23 + 1  # ms: a period, a packet's time, and the machine's
 SPREAD_TARGET = 1 / 20

@@ -13,6 +13,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define STREAM_MASK ((1u << QS_BAND_STREAM_BITS) - 1)
 #define BULK 64 /* packets that one dequeue may have taken */
+#define BETWEEN_NS 5000000ull /* from the classifier to HTB, ample */
 
 /* ---- counts */
 
@@ -128,11 +129,27 @@ static __always_inline struct qs_bands *bands_of(const struct net_device *dev)
 	return index ? qs_bands(*index) : NULL;
 }
 
+/*
+ * More bytes of best effort in a row than HTB lets go before streams that wait: one
+ * packet, of whatever size, and what was saved up, a twentieth of the burst; and more
+ * than leaves while a stream's packet is between the classifier and HTB.
+ */
+static __always_inline __u64 run_most(const struct qs_core *c)
+{
+	__u64 per_second = c->rate >> 3, burst, between;
+
+	if (!c->rate)
+		return 64 * QS_FLOW_QUANTUM;
+	burst = per_second * c->slack / QS_NSEC_PER_SEC;
+	between = per_second * BETWEEN_NS / QS_NSEC_PER_SEC;
+	return 8 * QS_FLOW_QUANTUM + burst / QS_BESTEFFORT_SHARE + between;
+}
+
 /* Nothing, or nothing but best effort, which else would not leave for so long. */
 static __always_inline int streams_are_gone(const struct qs_bands *b,
 					    const struct Qdisc *q)
 {
-	return !q->q.qlen || b->run > qs_bands_run_most(&b->core);
+	return !q->q.qlen || b->run > run_most(&b->core);
 }
 
 SEC("tp_btf/qdisc_dequeue")

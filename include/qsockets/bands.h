@@ -52,23 +52,6 @@ struct qs_bands {
 /* Even at 64 kbit/s a packet leaves every 200 ms. */
 #define QS_BANDS_STUCK_NS 1000000000ull
 
-/*
- * More in a row than HTB lets best effort send before streams that wait: one packet,
- * of whatever size, and what was saved up, a twentieth of the burst; and more than
- * leaves while a stream's packet is between the classifier and HTB.
- */
-#define QS_BANDS_BETWEEN_NS 5000000ull
-QS_INLINE __u64 qs_bands_run_most(const struct qs_core *c)
-{
-	__u64 per_second = c->rate >> 3, burst, between;
-
-	if (!c->rate)
-		return 64 * QS_FLOW_QUANTUM;
-	burst = per_second * c->slack / 1000000000;
-	between = per_second * QS_BANDS_BETWEEN_NS / 1000000000;
-	return 8 * QS_FLOW_QUANTUM + burst / QS_BESTEFFORT_SHARE + between;
-}
-
 /* Nothing is queued: what is still counted was lost. */
 QS_INLINE void qs_bands_forget(struct qs_bands *b)
 {

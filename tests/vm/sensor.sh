@@ -30,6 +30,7 @@ check "lossy loses less than half of what lossless has late" \
 check "lossless misses fewer deadlines than no management" \
 	test "$(missed lossless)" -lt "$(missed unmanaged)"
 for name in bands inproc; do
-	check "so do $name" test $((2 * $(missed "$name"))) -lt "$(missed unmanaged)"
+	check "$name misses less than half of what no management does" \
+		test $((2 * $(missed "$name"))) -lt "$(missed unmanaged)"
 done
 done_testing

@@ -97,10 +97,10 @@ struct qs_sched {
 	const void *bands_object, *bands_object_end;
 };
 
-extern const struct qs_sched dwcs_sched, vds_sched;
+extern const struct qs_sched qs_dwcs_sched, qs_vds_sched;
 
 /* Their attributes are the same. */
-int dwcs_pack(const void *attributes, struct qs_attach *opt);
+int qs_dwcs_pack(const void *attributes, struct qs_attach *opt);
 
 /* NULL: there is none of that name. */
 const struct qs_sched *qs_sched_find(const char *name);

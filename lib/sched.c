@@ -6,8 +6,8 @@
 #include "internal.h"
 
 static const struct qs_sched *const scheds[] = {
-	&dwcs_sched,
-	&vds_sched,
+	&qs_dwcs_sched,
+	&qs_vds_sched,
 };
 
 const struct qs_sched *qs_sched_find(const char *name)

@@ -28,7 +28,7 @@ static int holds(const struct declaration *d)
 	return !fstat(d->fd, &st) && st.st_dev == d->dev && st.st_ino == d->ino;
 }
 
-__u32 inproc_declared(int fd)
+__u32 qsi_declared(int fd)
 {
 	const struct declaration *d;
 
@@ -39,7 +39,7 @@ __u32 inproc_declared(int fd)
 }
 
 /* And what sockets had declared that were closed. */
-void inproc_undeclare(int fd)
+void qsi_undeclare(int fd)
 {
 	struct declaration **at = &declarations, *d;
 
@@ -58,7 +58,7 @@ static int declare(int fd, __u32 bytes)
 	struct declaration *d;
 	struct stat st;
 
-	inproc_undeclare(fd);
+	qsi_undeclare(fd);
 	if (!bytes)
 		return 0;
 	d = malloc(sizeof(*d));
@@ -78,32 +78,31 @@ static int declare(int fd, __u32 bytes)
 /* Is it for this engine to keep, if nobody else does? */
 static int is_ours(void)
 {
-	return (inproc.core && !inproc.over) || qs_inproc_serves("") == 1;
+	return (qsi.core && !qsi.over) || qs_inproc_serves("") == 1;
 }
 
 int qs_inproc_declare(int fd, __u32 bytes)
 {
 	int err = 1;
 
-	inproc_lock();
+	qsi_lock();
 	if (is_ours()) {
 		err = qs_fd_check(fd);
 		if (!err)
 			err = declare(fd, bytes);
 	}
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }
 
 /* ---- reserved */
 
-int inproc_admit(struct inproc_sock *sock, __u32 bytes,
-		 const struct qs_attr *attr)
+int qsi_admit(struct inproc_sock *sock, __u32 bytes, const struct qs_attr *attr)
 {
-	struct qs_admission refused = { .allowed = inproc.dev.guarantee };
-	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+	struct qs_admission refused = { .allowed = qsi.dev.guarantee };
+	struct qs_stream *s = qs_stream(qsi.core, sock->stream);
 
-	switch (qs_admit_check(inproc.dev.rate, s, bytes, attr)) {
+	switch (qs_admit_check(qsi.dev.rate, s, bytes, attr)) {
 	case QS_ADMIT_NOTHING:
 		return 0;
 	case QS_ADMIT_NO_RATE:
@@ -115,7 +114,7 @@ int inproc_admit(struct inproc_sock *sock, __u32 bytes,
 	}
 	if (bytes)
 		refused.asked = qs_need(bytes, attr);
-	if (qs_admit(inproc.core, s, bytes, attr->ipg, refused.asked,
+	if (qs_admit(qsi.core, s, bytes, attr->ipg, refused.asked,
 		     refused.allowed, &refused.used))
 		return 0;
 	return qs_admission_say(sock->fd, EAGAIN, QS_INPROC_DEV, &refused);
@@ -123,10 +122,10 @@ int inproc_admit(struct inproc_sock *sock, __u32 bytes,
 
 static int reserve(struct inproc_sock *sock, __u32 bytes)
 {
-	const struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+	const struct qs_stream *s = qs_stream(qsi.core, sock->stream);
 	struct qs_attr attr = s->attr;
 	int err = sock->gone ? qs_attached_fail(sock->fd, ENODEV) :
-			       inproc_admit(sock, bytes, &attr);
+			       qsi_admit(sock, bytes, &attr);
 
 	if (!err)
 		sock->unit_bytes = bytes;
@@ -138,11 +137,11 @@ int qs_inproc_reserve(int fd, __u32 bytes)
 	struct inproc_sock *sock;
 	int err = 1;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock)
 		err = reserve(sock, bytes);
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }
 
@@ -153,14 +152,14 @@ int qs_inproc_fits(int fd, __u64 bytes, __u64 deadline, int *fits)
 	const struct inproc_sock *sock;
 	int err = 1;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock) {
 		err = sock->gone ? qs_attached_fail(fd, ENODEV) : 0;
 		if (!err)
-			*fits = qs_fits(inproc.core, sock->stream, bytes,
-					deadline, inproc_now());
+			*fits = qs_fits(qsi.core, sock->stream, bytes, deadline,
+					qsi_now());
 	}
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }

@@ -48,10 +48,10 @@ int qs_inproc_has(int fd)
 	const struct inproc_sock *sock;
 	int has;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	has = sock && !sock->gone;
-	inproc_unlock();
+	qsi_unlock();
 	return has;
 }
 
@@ -113,19 +113,19 @@ static int make_device(const struct qs_sched *sched, const struct qs_dev *dev)
 	qs_core_prepare(core, sched, dev, MTU);
 	if (core->stream_limit > QUEUE_MESSAGES)
 		core->stream_limit = QUEUE_MESSAGES;
-	free(inproc.core);
-	free((void *)inproc.message);
-	inproc.core = core;
-	inproc.message = message;
-	inproc.sched = sched;
-	inproc.dev = *dev;
-	inproc.over = 0;
+	free(qsi.core);
+	free((void *)qsi.message);
+	qsi.core = core;
+	qsi.message = message;
+	qsi.sched = sched;
+	qsi.dev = *dev;
+	qsi.over = 0;
 	return 0;
 }
 
 static int is_free(void)
 {
-	return !inproc.core || (!inproc.messages && !inproc.core->attached);
+	return !qsi.core || (!qsi.messages && !qsi.core->attached);
 }
 
 /* `any`: whatever settings it has already will do. */
@@ -134,18 +134,18 @@ static int init_device(const struct qs_sched *sched, const struct qs_dev *dev,
 {
 	int err = 0;
 
-	if (!inproc.core || inproc.over || inproc.sched != sched ||
-	    (!any && memcmp(&inproc.dev, dev, sizeof(*dev)))) {
+	if (!qsi.core || qsi.over || qsi.sched != sched ||
+	    (!any && memcmp(&qsi.dev, dev, sizeof(*dev)))) {
 		if (!is_free())
 			return qs_fail(EBUSY,
 				       "sockets of this process are attached "
 				       "to \"%s\" already, or with other "
 				       "settings",
-				       inproc.sched->name);
+				       qsi.sched->name);
 		err = make_device(sched, dev);
 	}
 	if (!err)
-		inproc.initialised = 1;
+		qsi.initialised = 1;
 	return err;
 }
 
@@ -156,14 +156,14 @@ static int need_device(const struct qs_sched *sched, const char *interface)
 	struct qs_dev dev;
 	int err;
 
-	if (inproc.core && !inproc.over && inproc.sched == sched)
+	if (qsi.core && !qsi.over && qsi.sched == sched)
 		return 0;
-	if (inproc.initialised || !is_free())
+	if (qsi.initialised || !is_free())
 		return qs_fail(EOPNOTSUPP,
 			       "the device \"" QS_INPROC_DEV
 			       "\" of this process is managed by \"%s\", not "
 			       "by \"%s\"",
-			       inproc.sched->name, sched->name);
+			       qsi.sched->name, sched->name);
 	err = qs_settings_complete(&d);
 	if (err)
 		return err;
@@ -187,9 +187,9 @@ int qs_inproc_init(const struct qos_params *params,
 	if (err)
 		return err;
 	describe(&dev, sched, &d, params->dev);
-	inproc_lock();
+	qsi_lock();
 	err = init_device(sched, &dev, any);
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }
 
@@ -201,41 +201,41 @@ static void leave_socks(void)
 	struct inproc_sock *sock;
 	int fd;
 
-	for (fd = 0; fd < inproc.fds; fd++) {
-		sock = inproc.table[fd];
+	for (fd = 0; fd < qsi.fds; fd++) {
+		sock = qsi.table[fd];
 		if (!sock || sock->gone)
 			continue;
-		inproc_give_back(sock);
+		qsi_give_back(sock);
 		sock->gone = 1;
 	}
 }
 
 static void wait_empty(void)
 {
-	__u64 until = inproc_now() + INPROC_DETACH_NS;
+	__u64 until = qsi_now() + INPROC_DETACH_NS;
 	int err = 0;
 
-	while (inproc.messages && !err)
-		err = inproc_wait_left(until);
+	while (qsi.messages && !err)
+		err = qsi_wait_left(until);
 }
 
 int qs_inproc_fini(void)
 {
-	inproc_lock();
-	if (!inproc.core || inproc.over) {
-		inproc_unlock();
+	qsi_lock();
+	if (!qsi.core || qsi.over) {
+		qsi_unlock();
 		return qs_fail(ENOENT,
 			       "dev \"" QS_INPROC_DEV "\" is not initialised");
 	}
 	leave_socks();
-	inproc.initialised = 0;
-	inproc.over = 1;
+	qsi.initialised = 0;
+	qsi.over = 1;
 	wait_empty();
-	if (inproc.messages) {
-		inproc_drop_all();
+	if (qsi.messages) {
+		qsi_drop_all();
 		wait_empty();
 	}
-	inproc_unlock();
+	qsi_unlock();
 	return 0;
 }
 
@@ -244,12 +244,12 @@ int qs_inproc_fini(void)
 /* With what it has declared. */
 static int set_attr(struct inproc_sock *sock, const struct qs_attach *opt)
 {
-	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+	struct qs_stream *s = qs_stream(qsi.core, sock->stream);
 	struct qs_attr a;
 	int err;
 
 	dwcs_attr_unpack(opt, &a);
-	err = inproc_admit(sock, sock->unit_bytes, &a);
+	err = qsi_admit(sock, sock->unit_bytes, &a);
 	if (err)
 		return err;
 	s->attr_seq += 2;
@@ -259,22 +259,22 @@ static int set_attr(struct inproc_sock *sock, const struct qs_attach *opt)
 
 static int give_stream(struct inproc_sock *sock, const struct qs_attach *opt)
 {
-	__u32 i = qs_stream_alloc(inproc.core);
+	__u32 i = qs_stream_alloc(qsi.core);
 	struct qs_stream *s;
 	int err;
 
-	if (i == QS_NIL && inproc_sweep())
-		i = qs_stream_alloc(inproc.core);
+	if (i == QS_NIL && qsi_sweep())
+		i = qs_stream_alloc(qsi.core);
 	if (i == QS_NIL)
 		return qs_fail(ENOSPC,
 			       "all %u streams of this process are in "
 			       "use: close a socket, or init with more",
-			       inproc.dev.streams);
-	s = qs_stream(inproc.core, i);
+			       qsi.dev.streams);
+	s = qs_stream(qsi.core, i);
 	sock->stream = i;
 	err = set_attr(sock, opt);
 	if (err) {
-		qs_stream_free(inproc.core, i);
+		qs_stream_free(qsi.core, i);
 		return err;
 	}
 	s->pid = getpid();
@@ -286,27 +286,27 @@ static int give_stream(struct inproc_sock *sock, const struct qs_attach *opt)
 
 static int attach(int fd, const struct qs_attach *opt)
 {
-	struct inproc_sock *old = inproc_find(fd), *sock;
+	struct inproc_sock *old = qsi_find(fd), *sock;
 	int err;
 
 	if (old && !old->gone)
 		return qs_fail(EALREADY, "fd %d is attached already", fd);
-	err = inproc_start();
+	err = qsi_start();
 	if (!err)
-		err = inproc_sock_new(fd, &sock);
+		err = qsi_sock_new(fd, &sock);
 	if (err)
 		return err;
-	sock->unit_bytes = old ? old->unit_bytes : inproc_declared(fd);
+	sock->unit_bytes = old ? old->unit_bytes : qsi_declared(fd);
 	err = give_stream(sock, opt);
 	if (!err) {
 		if (old)
-			inproc_forget(old);
-		inproc_undeclare(fd);
+			qsi_forget(old);
+		qsi_undeclare(fd);
 		sock->attached = 1;
-		sock->rate_at = inproc_now();
-		inproc.table[fd] = sock;
+		sock->rate_at = qsi_now();
+		qsi.table[fd] = sock;
 	}
-	inproc_sock_put(sock);
+	qsi_sock_put(sock);
 	return err;
 }
 
@@ -332,13 +332,13 @@ int qs_inproc_attach(int fd, const struct qs_sched *sched,
 		err = check_free(fd);
 	if (err)
 		return err;
-	inproc_lock();
+	qsi_lock();
 	err = need_device(sched, opt->dev);
 	if (!err)
 		err = attach(fd, opt);
 	if (!err)
 		__atomic_store_n(&qs_inproc_used, 1, __ATOMIC_RELAXED);
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }
 
@@ -347,11 +347,11 @@ int qs_inproc_attach(int fd, const struct qs_sched *sched,
 /* What the application writes next must not come between a message's bytes. */
 static int drain(const struct inproc_sock *sock)
 {
-	__u64 until = inproc_now() + INPROC_DETACH_NS;
+	__u64 until = qsi_now() + INPROC_DETACH_NS;
 	int err = 0;
 
 	while (sock->messages && !err)
-		err = inproc_wait_left(until);
+		err = qsi_wait_left(until);
 	if (!sock->messages)
 		return 0;
 	return qs_fail(EAGAIN, "fd %d has %u messages queued still", sock->fd,
@@ -363,18 +363,18 @@ int qs_inproc_detach(int fd)
 	struct inproc_sock *sock;
 	int err = 0;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock) {
 		sock->users++;
 		if (sock->bytes)
 			err = drain(sock);
 		if (!err && sock->attached)
-			inproc_forget(sock);
+			qsi_forget(sock);
 		sock->users--;
-		inproc_sock_put(sock);
+		qsi_sock_put(sock);
 	}
-	inproc_unlock();
+	qsi_unlock();
 	return sock ? err : 1;
 }
 
@@ -382,18 +382,18 @@ int qs_inproc_close(int fd)
 {
 	struct inproc_sock *sock;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock && sock->messages) {
 		sock->users++; /* the list's */
-		sock->closing_until = inproc_now() + INPROC_CLOSE_NS;
+		sock->closing_until = qsi_now() + INPROC_CLOSE_NS;
 		sock->next_closing = NULL;
-		*inproc.closing_end = sock;
-		inproc.closing_end = &sock->next_closing;
+		*qsi.closing_end = sock;
+		qsi.closing_end = &sock->next_closing;
 	}
 	if (sock)
-		inproc_forget(sock);
-	inproc_unlock();
+		qsi_forget(sock);
+	qsi_unlock();
 	return sock ? 0 : 1;
 }
 
@@ -406,18 +406,18 @@ static int change(struct inproc_sock *sock, const struct qos_params *params)
 
 	if (sock->gone)
 		return qs_attached_fail(sock->fd, ENODEV);
-	if (*params->name && strcmp(params->name, inproc.sched->name))
+	if (*params->name && strcmp(params->name, qsi.sched->name))
 		return qs_fail(EINVAL,
 			       "fd %d is attached to \"%s\", not \"%s\": leave "
 			       "name empty, or qdetach() and qattach()",
-			       sock->fd, inproc.sched->name, params->name);
+			       sock->fd, qsi.sched->name, params->name);
 	if (*params->dev && !qs_inproc_wanted(params))
 		return qs_fail(EINVAL,
 			       "fd %d is attached to dev \"" QS_INPROC_DEV
 			       "\", not \"%s\": leave dev empty, or qdetach() "
 			       "and qattach()",
 			       sock->fd, params->dev);
-	err = inproc.sched->pack(params->attributes, &opt);
+	err = qsi.sched->pack(params->attributes, &opt);
 	if (!err)
 		err = set_attr(sock, &opt);
 	return err;
@@ -428,11 +428,11 @@ int qs_inproc_change(int fd, const struct qos_params *params)
 	struct inproc_sock *sock;
 	int err = 1;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock)
 		err = change(sock, params);
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }
 
@@ -440,7 +440,7 @@ int qs_inproc_change(int fd, const struct qos_params *params)
 
 static void fill_rate(struct inproc_sock *sock, struct qos_info *o)
 {
-	__u64 now = inproc_now(), took = now - sock->rate_at;
+	__u64 now = qsi_now(), took = now - sock->rate_at;
 
 	if (took >= QS_RATE_NS) {
 		sock->rate = qs_rate(o->sent_bytes - sock->rate_bytes, took);
@@ -487,8 +487,8 @@ static void fill_info(struct inproc_sock *sock, struct qos_info *o)
 	if (sock->gone) {
 		o->state = QOS_STATE_ATTACHED | QOS_STATE_DEVICE_GONE;
 	} else {
-		qs_info_fill(o, &inproc.dev, inproc.core,
-			     qs_stream(inproc.core, sock->stream), sock->gen);
+		qs_info_fill(o, &qsi.dev, qsi.core,
+			     qs_stream(qsi.core, sock->stream), sock->gen);
 		o->engine = QOS_ENGINE_INPROC;
 		fill_rate(sock, o);
 	}
@@ -499,10 +499,10 @@ int qs_inproc_info(int fd, struct qos_info *to)
 {
 	struct inproc_sock *sock;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock)
 		fill_info(sock, to);
-	inproc_unlock();
+	qsi_unlock();
 	return sock ? 0 : 1;
 }

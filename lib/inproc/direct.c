@@ -25,28 +25,28 @@ static int may_pass(struct inproc_sock *sock)
 	if (sock->bytes || sock->messages || sock->direct || sock->error ||
 	    sock->blocked || !sock->attached)
 		return 0;
-	return sock->credit > 0 || inproc_credit(sock, sock->fd);
+	return sock->credit > 0 || qsi_credit(sock, sock->fd);
 }
 
 /* Asks the core. 0: no, -Exxx, or 1: it is sent, or dropped. */
 static int pass(struct inproc_sock *sock, struct direct *d,
 		struct qs_outgoing *o, __u64 now)
 {
-	ssize_t len = inproc_length(sock, o->msg);
+	ssize_t len = qsi_length(sock, o->msg);
 	struct qs_packet p;
 	__u64 answer;
 
 	if (len < 0)
 		return (int)len;
 	o->len = len;
-	inproc_describe(sock, &p, len, o->bits, now);
-	answer = inproc.sched->ops->pass(inproc.core, &p, now);
+	qsi_describe(sock, &p, len, o->bits, now);
+	answer = qsi.sched->ops->pass(qsi.core, &p, now);
 	if (!answer)
 		return 0;
 	if (QS_DEQ_OP(answer) == QS_DEQ_SEND) {
 		d->hdr[d->n].msg_hdr = *o->msg;
 		d->len[d->n++] = len;
-		sock->credit -= (ssize_t)inproc_cost(len);
+		sock->credit -= (ssize_t)qsi_cost(len);
 	}
 	return 1;
 }
@@ -59,30 +59,29 @@ static int keep(struct inproc_sock *sock, const struct direct *d,
 	int err;
 
 	sock->credit = 0;
-	err = inproc_start();
+	err = qsi_start();
 	if (!err)
-		err = inproc_hold_fd(sock);
+		err = qsi_hold_fd(sock);
 	for (; at < d->n && !err; at++) {
-		m = inproc_copy(&d->hdr[at].msg_hdr, d->len[at], flags, &err);
+		m = qsi_copy(&d->hdr[at].msg_hdr, d->len[at], flags, &err);
 		if (!m)
 			break;
-		inproc_message_add(sock, m);
-		inproc_pend(sock, m);
+		qsi_message_add(sock, m);
+		qsi_pend(sock, m);
 	}
 	if (err && !sock->messages)
-		inproc_drop_fd(sock);
+		qsi_drop_fd(sock);
 	return err;
 }
 
 /* Others may have queued messages meanwhile. */
 static void over(struct inproc_sock *sock)
 {
-	if (sock->messages && !sock->blocked && inproc_stream(sock)) {
-		inproc.sched->ops->resume(inproc.core, sock->stream,
-					  inproc_now());
-		inproc_wake();
+	if (sock->messages && !sock->blocked && qsi_stream(sock)) {
+		qsi.sched->ops->resume(qsi.core, sock->stream, qsi_now());
+		qsi_wake();
 	}
-	inproc_tell(sock);
+	qsi_tell(sock);
 }
 
 /* 0, or why those that are left were not kept. */
@@ -92,9 +91,9 @@ static int hand_over(struct inproc_sock *sock, struct direct *d, int flags,
 	int err = 0;
 
 	sock->direct = 1;
-	inproc_unlock();
-	inproc_send(sock->fd, d->hdr, d->n, INPROC_FLAGS(flags), sent);
-	inproc_lock();
+	qsi_unlock();
+	qsi_send(sock->fd, d->hdr, d->n, INPROC_FLAGS(flags), sent);
+	qsi_lock();
 	sock->direct = 0;
 	if (sent->error)
 		sock->error = sent->error;
@@ -113,8 +112,8 @@ static int result(struct inproc_sock *sock, unsigned int k,
 {
 	if (!err && !sent->lost)
 		return (int)k;
-	if (sock->attached && !inproc_same(sock, sock->fd))
-		inproc_forget(sock);
+	if (sock->attached && !qsi_same(sock, sock->fd))
+		qsi_forget(sock);
 	if (k > 1)
 		return (int)k;
 	if (!sock->attached)
@@ -125,8 +124,8 @@ static int result(struct inproc_sock *sock, unsigned int k,
 	return qs_fail(sent->error, "sendmsg: %s", strerror(sent->error));
 }
 
-int inproc_direct(struct inproc_sock *sock, struct qs_outgoing *o,
-		  unsigned int n, int flags)
+int qsi_direct(struct inproc_sock *sock, struct qs_outgoing *o, unsigned int n,
+	       int flags)
 {
 	struct inproc_sent sent = { 0 };
 	struct direct d;
@@ -137,7 +136,7 @@ int inproc_direct(struct inproc_sock *sock, struct qs_outgoing *o,
 	if (!may_pass(sock))
 		return 0;
 	d.n = 0;
-	now = inproc_now();
+	now = qsi_now();
 	while (k < n && d.n < MANY && sock->credit > 0) {
 		ret = pass(sock, &d, &o[k], now);
 		if (ret <= 0)
@@ -149,6 +148,6 @@ int inproc_direct(struct inproc_sock *sock, struct qs_outgoing *o,
 	if (d.n)
 		err = hand_over(sock, &d, flags, &sent);
 	else
-		inproc_tell(sock);
+		qsi_tell(sock);
 	return result(sock, k, &sent, err);
 }

@@ -6,7 +6,7 @@
  * A message that nothing is before goes straight to the stack, by the thread
  * that brought it.
  *
- * One lock, inproc.lock, for everything: it is the core's root lock and its
+ * One lock, qsi.lock, for everything: it is the core's root lock and its
  * manager's. Functions here are called with it held unless said otherwise; who
  * sends lets it go meanwhile, and a call while it copies a message or waits for
  * room. Only one thread sends on a socket at a time: a call while `direct` is
@@ -89,7 +89,7 @@ struct inproc_sock {
 	int told; /* it is */
 };
 
-struct inproc {
+struct qsi {
 	pthread_mutex_t lock;
 	pthread_cond_t left; /* a message left, for who waits */
 	__u32 waiting;
@@ -115,72 +115,72 @@ struct inproc {
 	int event, epoll;
 };
 
-extern struct inproc inproc;
+extern struct qsi qsi;
 
-static inline void inproc_lock(void)
+static inline void qsi_lock(void)
 {
-	pthread_mutex_lock(&inproc.lock);
+	pthread_mutex_lock(&qsi.lock);
 }
 
-static inline void inproc_unlock(void)
+static inline void qsi_unlock(void)
 {
-	pthread_mutex_unlock(&inproc.lock);
+	pthread_mutex_unlock(&qsi.lock);
 }
 
 /* ns of CLOCK_MONOTONIC. Without the lock, too. */
-__u64 inproc_now(void);
-struct timespec inproc_timespec(__u64 ns);
+__u64 qsi_now(void);
+struct timespec qsi_timespec(__u64 ns);
 
 /* Waits until a message leaves, or that time: -ETIMEDOUT. */
-int inproc_wait_left(__u64 until);
+int qsi_wait_left(__u64 until);
 
 /* ---- socket.c */
 
 /* The socket's, or NULL: it is not attached, or another one by now. */
-struct inproc_sock *inproc_find(int fd);
+struct inproc_sock *qsi_find(int fd);
 
 /* By its number alone. */
-static inline struct inproc_sock *inproc_look(int fd)
+static inline struct inproc_sock *qsi_look(int fd)
 {
-	return fd >= 0 && fd < inproc.fds ? inproc.table[fd] : NULL;
+	return fd >= 0 && fd < qsi.fds ? qsi.table[fd] : NULL;
 }
 
 /* Is this one it? */
-int inproc_same(const struct inproc_sock *sock, int fd);
-int inproc_sock_new(int fd, struct inproc_sock **made);
-struct qs_stream *inproc_stream(const struct inproc_sock *sock);
+int qsi_same(const struct inproc_sock *sock, int fd);
+int qsi_sock_new(int fd, struct inproc_sock **made);
+struct qs_stream *qsi_stream(const struct inproc_sock *sock);
 
 /* Gives its stream back; what is queued leaves as scheduled. */
-void inproc_give_back(struct inproc_sock *sock);
+void qsi_give_back(struct inproc_sock *sock);
 
 /* The same, and it is not attached any more. */
-void inproc_forget(struct inproc_sock *sock);
+void qsi_forget(struct inproc_sock *sock);
 
 /* Forgets those that were closed behind our back; returns how many. */
-int inproc_sweep(void);
+int qsi_sweep(void);
 
 /* Frees it, if nothing is left of it. */
-void inproc_sock_put(struct inproc_sock *sock);
+void qsi_sock_put(struct inproc_sock *sock);
 
 /* Keeps the socket open. */
-int inproc_hold_fd(struct inproc_sock *sock);
-void inproc_drop_fd(struct inproc_sock *sock);
+int qsi_hold_fd(struct inproc_sock *sock);
+void qsi_drop_fd(struct inproc_sock *sock);
 
 /* Without the lock, too. */
-int inproc_writable(int fd);
+int qsi_writable(int fd);
 
 /* Finds how much the socket takes, by a descriptor of it; 0: nothing. */
-int inproc_credit(struct inproc_sock *sock, int fd);
+int qsi_credit(struct inproc_sock *sock, int fd);
 
 /* What a message takes of that. */
-size_t inproc_cost(size_t len);
+size_t qsi_cost(size_t len);
 
 /* The socket takes nothing now; its stream is held until it does. */
-void inproc_block(struct inproc_sock *sock);
-void inproc_unblock(struct inproc_sock *sock);
+void qsi_block(struct inproc_sock *sock);
+void qsi_unblock(struct inproc_sock *sock);
 
 /* Its stream may have come back into a tree. */
-void inproc_hold(const struct inproc_sock *sock);
+void qsi_hold(const struct inproc_sock *sock);
 
 /* ---- stack.c */
 
@@ -195,8 +195,8 @@ struct inproc_sent {
  * An error that the socket has may be of a message before, and is told once: so
  * each is tried again.
  */
-void inproc_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
-		 struct inproc_sent *sent);
+void qsi_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
+	      struct inproc_sent *sent);
 
 /* ---- direct.c */
 
@@ -205,8 +205,8 @@ void inproc_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
  * -Exxx of the first. `sock` has the caller as a user. 0: the first is to be
  * queued, or, if the socket is not attached any more, not ours.
  */
-int inproc_direct(struct inproc_sock *sock, struct qs_outgoing *o,
-		  unsigned int n, int flags);
+int qsi_direct(struct inproc_sock *sock, struct qs_outgoing *o, unsigned int n,
+	       int flags);
 
 /* ---- queue.c */
 
@@ -215,62 +215,62 @@ int inproc_direct(struct inproc_sock *sock, struct qs_outgoing *o,
 	(((flags) & ~MSG_ZEROCOPY) | MSG_DONTWAIT | MSG_NOSIGNAL)
 
 /* Its length, or -Exxx: it can never be sent. */
-ssize_t inproc_length(const struct inproc_sock *sock, const struct msghdr *msg);
+ssize_t qsi_length(const struct inproc_sock *sock, const struct msghdr *msg);
 
 /* A copy, or NULL: *err says why. Without the lock, too. */
-struct inproc_message *inproc_copy(const struct msghdr *msg, size_t len,
-				   int flags, int *err);
+struct inproc_message *qsi_copy(const struct msghdr *msg, size_t len, int flags,
+				int *err);
 
 /* What the core is told of it. */
-void inproc_describe(const struct inproc_sock *sock, struct qs_packet *p,
-		     size_t len, __u64 bits, __u64 now);
+void qsi_describe(const struct inproc_sock *sock, struct qs_packet *p,
+		  size_t len, __u64 bits, __u64 now);
 
 /* The socket has another message. */
-void inproc_message_add(struct inproc_sock *sock, struct inproc_message *m);
+void qsi_message_add(struct inproc_sock *sock, struct inproc_message *m);
 
 /* Of a message that is in the core, or was. */
-void inproc_message_free(struct inproc_message *m);
+void qsi_message_free(struct inproc_message *m);
 
 /* The message of a slot that the core gave back. */
-struct inproc_message *inproc_take(__u32 slot);
+struct inproc_message *qsi_take(__u32 slot);
 
 /* Gives back streams that were detached and whose queue is empty now. */
-void inproc_settle(void);
+void qsi_settle(void);
 
 /* ---- thread.c */
 
 /* The socket has no room for a message that the core let go. */
-void inproc_pend(struct inproc_sock *sock, struct inproc_message *m);
+void qsi_pend(struct inproc_sock *sock, struct inproc_message *m);
 
 /* Starts the thread unless there is one. */
-int inproc_start(void);
+int qsi_start(void);
 
 /* There may be something to do before the thread would look. */
-void inproc_wake(void);
+void qsi_wake(void);
 
 /* Has the thread drop all that is queued. */
-void inproc_drop_all(void);
+void qsi_drop_all(void);
 
 /* In a child: what the parent's thread was sending. */
-void inproc_thread_forget(void);
+void qsi_thread_forget(void);
 
 /* ---- watch.c */
 
 /* There may be fates or events for who asked for them. */
-void inproc_tell(struct inproc_sock *sock);
-void inproc_watch_end(struct inproc_sock *sock);
+void qsi_tell(struct inproc_sock *sock);
+void qsi_watch_end(struct inproc_sock *sock);
 
 /* ---- admit.c */
 
 /* As schedulers/common/admit.h; what was declared before counts when it attaches. */
-int inproc_admit(struct inproc_sock *sock, __u32 bytes,
-		 const struct qs_attr *attr);
-__u32 inproc_declared(int fd);
-void inproc_undeclare(int fd);
+int qsi_admit(struct inproc_sock *sock, __u32 bytes,
+	      const struct qs_attr *attr);
+__u32 qsi_declared(int fd);
+void qsi_undeclare(int fd);
 
 /* ---- process.c */
 
 /* Once in a process: what fork() and exit() do. */
-void inproc_prepare(void);
+void qsi_prepare(void);
 
 #endif

@@ -10,9 +10,9 @@
 #include "inproc.h"
 #include "schedulers/common/time.h"
 
-struct inproc inproc = {
+struct qsi qsi = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.closing_end = &inproc.closing,
+	.closing_end = &qsi.closing,
 	.event = -1,
 	.epoll = -1,
 };
@@ -30,14 +30,14 @@ __attribute__((constructor)) static void make_lock(void)
 
 	pthread_mutexattr_init(&attr);
 	if (pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT) ||
-	    pthread_mutex_init(&inproc.lock, &attr))
-		pthread_mutex_init(&inproc.lock, NULL);
+	    pthread_mutex_init(&qsi.lock, &attr))
+		pthread_mutex_init(&qsi.lock, NULL);
 	pthread_mutexattr_destroy(&attr);
 }
 
 /* ---- time */
 
-__u64 inproc_now(void)
+__u64 qsi_now(void)
 {
 	struct timespec ts;
 
@@ -45,7 +45,7 @@ __u64 inproc_now(void)
 	return (__u64)ts.tv_sec * QS_NSEC_PER_SEC + ts.tv_nsec;
 }
 
-struct timespec inproc_timespec(__u64 ns)
+struct timespec qsi_timespec(__u64 ns)
 {
 	struct timespec ts = {
 		.tv_sec = (time_t)(ns / QS_NSEC_PER_SEC),
@@ -55,17 +55,17 @@ struct timespec inproc_timespec(__u64 ns)
 	return ts;
 }
 
-int inproc_wait_left(__u64 until)
+int qsi_wait_left(__u64 until)
 {
-	struct timespec ts = inproc_timespec(until);
+	struct timespec ts = qsi_timespec(until);
 	int err;
 
-	inproc.waiting++;
+	qsi.waiting++;
 	if (until == INPROC_NEVER)
-		err = pthread_cond_wait(&inproc.left, &inproc.lock);
+		err = pthread_cond_wait(&qsi.left, &qsi.lock);
 	else
-		err = pthread_cond_timedwait(&inproc.left, &inproc.lock, &ts);
-	inproc.waiting--;
+		err = pthread_cond_timedwait(&qsi.left, &qsi.lock, &ts);
+	qsi.waiting--;
 	return -err;
 }
 
@@ -75,7 +75,7 @@ static void make_condition(void)
 
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&inproc.left, &attr);
+	pthread_cond_init(&qsi.left, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -83,13 +83,13 @@ static void make_condition(void)
 
 static void flush(void)
 {
-	__u64 until = inproc_now() + INPROC_EXIT_NS;
+	__u64 until = qsi_now() + INPROC_EXIT_NS;
 	int err = 0;
 
-	inproc_lock();
-	while (inproc.messages && !err)
-		err = inproc_wait_left(until);
-	inproc_unlock();
+	qsi_lock();
+	while (qsi.messages && !err)
+		err = qsi_wait_left(until);
+	qsi_unlock();
 }
 
 /* ---- fork */
@@ -100,15 +100,15 @@ static void forget_messages(void)
 	struct inproc_message *m;
 	__u32 i;
 
-	for (sock = inproc.socks; sock; sock = sock->next)
+	for (sock = qsi.socks; sock; sock = sock->next)
 		while (sock->first) {
 			m = sock->first;
 			sock->first = m->next;
 			free(m);
 		}
-	inproc_thread_forget();
-	for (i = 0; inproc.core && i < inproc.core->n_slots; i++)
-		free(inproc_take(i));
+	qsi_thread_forget();
+	for (i = 0; qsi.core && i < qsi.core->n_slots; i++)
+		free(qsi_take(i));
 }
 
 /* Other threads' uses went with these. */
@@ -116,7 +116,7 @@ static void reset_socks(void)
 {
 	struct inproc_sock *sock, *next;
 
-	for (sock = inproc.socks; sock; sock = next) {
+	for (sock = qsi.socks; sock; sock = next) {
 		next = sock->next;
 		qs_close(&sock->dup);
 		sock->dup = -1;
@@ -127,7 +127,7 @@ static void reset_socks(void)
 		sock->watch = -1;
 		sock->messages = 0;
 		sock->queued = 0;
-		inproc_sock_put(sock);
+		qsi_sock_put(sock);
 	}
 }
 
@@ -135,22 +135,22 @@ static void forked(void)
 {
 	forget_messages();
 	reset_socks();
-	if (inproc.core) {
-		inproc.sched->ops->reset(inproc.core);
-		inproc_settle();
+	if (qsi.core) {
+		qsi.sched->ops->reset(qsi.core);
+		qsi_settle();
 	}
-	qs_close(&inproc.event);
-	qs_close(&inproc.epoll);
-	inproc.event = inproc.epoll = -1;
-	inproc.running = inproc.sleeping = 0;
-	inproc.messages = inproc.blocked = inproc.waiting = 0;
-	inproc.closing = NULL;
-	inproc.closing_end = &inproc.closing;
+	qs_close(&qsi.event);
+	qs_close(&qsi.epoll);
+	qsi.event = qsi.epoll = -1;
+	qsi.running = qsi.sleeping = 0;
+	qsi.messages = qsi.blocked = qsi.waiting = 0;
+	qsi.closing = NULL;
+	qsi.closing_end = &qsi.closing;
 	make_condition();
 	make_lock(); /* held by the parent's thread, which is none here */
 }
 
-void inproc_prepare(void)
+void qsi_prepare(void)
 {
 	static int done;
 
@@ -158,6 +158,6 @@ void inproc_prepare(void)
 		return;
 	done = 1;
 	make_condition();
-	pthread_atfork(inproc_lock, inproc_unlock, forked);
+	pthread_atfork(qsi_lock, qsi_unlock, forked);
 	atexit(flush); /* a message that cannot be sent at exit is lost */
 }

@@ -74,7 +74,7 @@ static size_t longest(const struct inproc_sock *sock)
 	return DATAGRAM_MAX - sock->header;
 }
 
-ssize_t inproc_length(const struct inproc_sock *sock, const struct msghdr *msg)
+ssize_t qsi_length(const struct inproc_sock *sock, const struct msghdr *msg)
 {
 	ssize_t len = total_length(msg);
 
@@ -90,8 +90,8 @@ ssize_t inproc_length(const struct inproc_sock *sock, const struct msghdr *msg)
 	return len;
 }
 
-struct inproc_message *inproc_copy(const struct msghdr *msg, size_t len,
-				   int flags, int *err)
+struct inproc_message *qsi_copy(const struct msghdr *msg, size_t len, int flags,
+				int *err)
 {
 	size_t control = control_length(msg);
 	socklen_t name = name_length(msg);
@@ -115,33 +115,33 @@ static size_t size_of(const struct inproc_message *m)
 	return sizeof(*m) + m->control + m->name + m->len;
 }
 
-void inproc_message_free(struct inproc_message *m)
+void qsi_message_free(struct inproc_message *m)
 {
 	struct inproc_sock *sock = m->sock;
 
 	sock->messages--;
 	sock->queued -= size_of(m);
-	inproc.messages--;
-	if (inproc.waiting)
-		pthread_cond_broadcast(&inproc.left);
-	inproc_tell(sock);
+	qsi.messages--;
+	if (qsi.waiting)
+		pthread_cond_broadcast(&qsi.left);
+	qsi_tell(sock);
 	free(m);
 	if (!sock->messages)
-		inproc_drop_fd(sock);
-	inproc_sock_put(sock);
+		qsi_drop_fd(sock);
+	qsi_sock_put(sock);
 }
 
-struct inproc_message *inproc_take(__u32 slot)
+struct inproc_message *qsi_take(__u32 slot)
 {
-	struct inproc_message *m = inproc.message[slot];
+	struct inproc_message *m = qsi.message[slot];
 
-	inproc.message[slot] = NULL;
+	qsi.message[slot] = NULL;
 	return m;
 }
 
-void inproc_settle(void)
+void qsi_settle(void)
 {
-	struct qs_core *core = inproc.core;
+	struct qs_core *core = qsi.core;
 	__u32 i;
 
 	while (core->released != QS_NIL) {
@@ -169,8 +169,8 @@ static __u32 wire_length(const struct inproc_sock *sock, size_t len)
 	return len + packets * (LINK_HEADER + ip);
 }
 
-void inproc_describe(const struct inproc_sock *sock, struct qs_packet *p,
-		     size_t len, __u64 bits, __u64 now)
+void qsi_describe(const struct inproc_sock *sock, struct qs_packet *p,
+		  size_t len, __u64 bits, __u64 now)
 {
 	memset(p, 0, sizeof(*p));
 	p->stream = sock->stream;
@@ -184,29 +184,28 @@ static void drop_doomed(__u64 now)
 {
 	__u32 slot;
 
-	while (inproc.core->doomed != QS_NIL) {
-		slot = QS_DEQ_SLOT(
-			inproc.sched->ops->dequeue(inproc.core, now));
-		inproc_message_free(inproc_take(slot));
+	while (qsi.core->doomed != QS_NIL) {
+		slot = QS_DEQ_SLOT(qsi.sched->ops->dequeue(qsi.core, now));
+		qsi_message_free(qsi_take(slot));
 	}
-	inproc_settle();
+	qsi_settle();
 }
 
 static int has_room(const struct inproc_sock *sock, size_t size)
 {
 	if (sock->messages && sock->queued + size > INPROC_QUEUE_BYTES)
 		return 0;
-	return inproc.sched->ops->has_room(inproc.core, sock->stream);
+	return qsi.sched->ops->has_room(qsi.core, sock->stream);
 }
 
 /* By the core's rules; what is given up is freed. */
 static int make_room(const struct inproc_sock *sock, size_t size,
 		     const struct qs_packet *p, __u64 now)
 {
-	const struct qs_core_ops *ops = inproc.sched->ops;
+	const struct qs_core_ops *ops = qsi.sched->ops;
 
 	while (!has_room(sock, size)) {
-		if (!ops->give_way(inproc.core, p->stream, p->flags, now))
+		if (!ops->give_way(qsi.core, p->stream, p->flags, now))
 			return 0;
 		drop_doomed(now);
 	}
@@ -217,14 +216,14 @@ static int make_room(const struct inproc_sock *sock, size_t size,
 static int frame_too_long(struct inproc_sock *sock, const struct qs_packet *p,
 			  __u64 now)
 {
-	const struct qs_core_ops *ops = inproc.sched->ops;
+	const struct qs_core_ops *ops = qsi.sched->ops;
 
-	if (sock->first || !ops->frame_alone(inproc.core, sock->stream))
+	if (sock->first || !ops->frame_alone(qsi.core, sock->stream))
 		return 0;
-	ops->refuse(inproc.core, p, now);
+	ops->refuse(qsi.core, p, now);
 	drop_doomed(now);
-	inproc_tell(sock);
-	inproc_wake();
+	qsi_tell(sock);
+	qsi_wake();
 	return qs_fail(ENOBUFS, "the frame alone fills the queue");
 }
 
@@ -238,7 +237,7 @@ static __u64 send_timeout(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) ||
 	    (!tv.tv_sec && !tv.tv_usec))
 		return INPROC_NEVER;
-	return inproc_now() + tv.tv_sec * INPROC_NSEC_PER_SEC +
+	return qsi_now() + tv.tv_sec * INPROC_NSEC_PER_SEC +
 	       tv.tv_usec * 1000ull;
 }
 
@@ -251,7 +250,7 @@ static int wait_room(const struct inproc_sock *sock, int flags, __u64 *until)
 		nonblocking = fcntl(sock->fd, F_GETFL) & O_NONBLOCK;
 	if (!nonblocking && !*until)
 		*until = send_timeout(sock->fd);
-	if (!nonblocking && !inproc_wait_left(*until))
+	if (!nonblocking && !qsi_wait_left(*until))
 		return 0;
 	return qs_fail(EAGAIN, "the queue of fd %d is full", sock->fd);
 }
@@ -279,12 +278,12 @@ static int usable(struct inproc_sock *sock)
 	return take_error(sock);
 }
 
-void inproc_message_add(struct inproc_sock *sock, struct inproc_message *m)
+void qsi_message_add(struct inproc_sock *sock, struct inproc_message *m)
 {
 	m->sock = sock;
 	sock->messages++;
 	sock->queued += size_of(m);
-	inproc.messages++;
+	qsi.messages++;
 }
 
 static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
@@ -292,38 +291,38 @@ static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
 {
 	int slot;
 
-	inproc_message_add(sock, m);
-	slot = inproc.sched->ops->enqueue(inproc.core, p, now);
+	qsi_message_add(sock, m);
+	slot = qsi.sched->ops->enqueue(qsi.core, p, now);
 	if (slot < 0) /* with its frame, of which a part is lost */
-		inproc_message_free(m);
+		qsi_message_free(m);
 	else
-		inproc.message[slot] = m;
+		qsi.message[slot] = m;
 	drop_doomed(now);
-	inproc_hold(sock);
-	inproc_wake();
+	qsi_hold(sock);
+	qsi_wake();
 }
 
 /* The message is the core's, or else still the caller's. 1: it goes plain. */
 static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
 		 __u64 bits)
 {
-	__u64 now = inproc_now(), until = 0;
+	__u64 now = qsi_now(), until = 0;
 	int err = usable(sock);
 	struct qs_packet p;
 
-	inproc_describe(sock, &p, m->len, bits, now);
+	qsi_describe(sock, &p, m->len, bits, now);
 	while (!err && !make_room(sock, size_of(m), &p, now)) {
 		err = frame_too_long(sock, &p, now);
 		if (!err)
 			err = wait_room(sock, flags, &until);
 		if (!err)
 			err = usable(sock);
-		now = inproc_now();
+		now = qsi_now();
 	}
 	if (!err)
-		err = inproc_start();
+		err = qsi_start();
 	if (!err)
-		err = inproc_hold_fd(sock);
+		err = qsi_hold_fd(sock);
 	if (!err)
 		enqueue(sock, m, &p, now);
 	return err;
@@ -336,12 +335,12 @@ static int copy_and_queue(struct inproc_sock *sock, struct qs_outgoing *o,
 	struct inproc_message *m;
 	int err = 0;
 
-	o->len = inproc_length(sock, o->msg);
+	o->len = qsi_length(sock, o->msg);
 	if (o->len < 0)
 		return (int)o->len;
-	inproc_unlock();
-	m = inproc_copy(o->msg, o->len, flags, &err);
-	inproc_lock();
+	qsi_unlock();
+	m = qsi_copy(o->msg, o->len, flags, &err);
+	qsi_lock();
 	if (!m)
 		return err;
 	err = queue(sock, m, flags, o->bits);
@@ -357,7 +356,7 @@ static int queue_all(struct inproc_sock *sock, struct qs_outgoing *o,
 	unsigned int k;
 	int err = 0;
 
-	if (inproc_find(sock->fd) != sock)
+	if (qsi_find(sock->fd) != sock)
 		return 0;
 	for (k = 0; k < n && !err; k++)
 		err = copy_and_queue(sock, &o[k], flags);
@@ -369,16 +368,16 @@ int qs_inproc_send(int fd, struct qs_outgoing *o, unsigned int n, int flags)
 	struct inproc_sock *sock;
 	int done = 0;
 
-	inproc_lock();
-	sock = inproc_look(fd);
+	qsi_lock();
+	sock = qsi_look(fd);
 	if (sock && !sock->gone) {
 		sock->users++;
-		done = inproc_direct(sock, o, n, flags);
+		done = qsi_direct(sock, o, n, flags);
 		if (!done)
 			done = queue_all(sock, o, n, flags);
 		sock->users--;
-		inproc_sock_put(sock);
+		qsi_sock_put(sock);
 	}
-	inproc_unlock();
+	qsi_unlock();
 	return done;
 }

@@ -28,7 +28,7 @@
 
 /* ---- who is it */
 
-int inproc_same(const struct inproc_sock *sock, int fd)
+int qsi_same(const struct inproc_sock *sock, int fd)
 {
 	struct stat st;
 
@@ -36,27 +36,27 @@ int inproc_same(const struct inproc_sock *sock, int fd)
 	       st.st_ino == sock->ino;
 }
 
-struct inproc_sock *inproc_find(int fd)
+struct inproc_sock *qsi_find(int fd)
 {
-	struct inproc_sock *sock = inproc_look(fd);
+	struct inproc_sock *sock = qsi_look(fd);
 
-	if (sock && !inproc_same(sock, fd)) {
-		inproc_forget(sock);
+	if (sock && !qsi_same(sock, fd)) {
+		qsi_forget(sock);
 		return NULL;
 	}
 	return sock;
 }
 
-int inproc_sweep(void)
+int qsi_sweep(void)
 {
 	struct inproc_sock *sock;
 	int fd, n = 0;
 
-	for (fd = 0; fd < inproc.fds; fd++) {
-		sock = inproc.table[fd];
-		if (!sock || inproc_same(sock, fd))
+	for (fd = 0; fd < qsi.fds; fd++) {
+		sock = qsi.table[fd];
+		if (!sock || qsi_same(sock, fd))
 			continue;
-		inproc_forget(sock);
+		qsi_forget(sock);
 		n++;
 	}
 	return n;
@@ -81,7 +81,7 @@ static void reset_lowat(const struct inproc_sock *sock)
 {
 	int none = 0;
 
-	if (sock->lowat && inproc_same(sock, sock->fd))
+	if (sock->lowat && qsi_same(sock, sock->fd))
 		setsockopt(sock->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &none,
 			   sizeof(none));
 }
@@ -90,21 +90,20 @@ static void reset_lowat(const struct inproc_sock *sock)
 
 static int table_grow(int fd)
 {
-	int n = inproc.fds ? inproc.fds : 64;
+	int n = qsi.fds ? qsi.fds : 64;
 	struct inproc_sock **table;
 
 	while (n <= fd)
 		n *= 2;
-	if (n == inproc.fds)
+	if (n == qsi.fds)
 		return 0;
-	table = (struct inproc_sock **)realloc((void *)inproc.table,
+	table = (struct inproc_sock **)realloc((void *)qsi.table,
 					       n * sizeof(*table));
 	if (!table)
 		return qs_fail(ENOMEM, "no memory for %d sockets", n);
-	memset((void *)(table + inproc.fds), 0,
-	       (n - inproc.fds) * sizeof(*table));
-	inproc.table = table;
-	inproc.fds = n;
+	memset((void *)(table + qsi.fds), 0, (n - qsi.fds) * sizeof(*table));
+	qsi.table = table;
+	qsi.fds = n;
 	return 0;
 }
 
@@ -128,7 +127,7 @@ static int describe(struct inproc_sock *sock, int fd)
 	return 0;
 }
 
-int inproc_sock_new(int fd, struct inproc_sock **made)
+int qsi_sock_new(int fd, struct inproc_sock **made)
 {
 	struct inproc_sock *sock;
 	int err = table_grow(fd);
@@ -145,16 +144,16 @@ int inproc_sock_new(int fd, struct inproc_sock **made)
 	}
 	if (sock->bytes)
 		set_lowat(sock);
-	sock->next = inproc.socks;
-	sock->link = &inproc.socks;
+	sock->next = qsi.socks;
+	sock->link = &qsi.socks;
 	if (sock->next)
 		sock->next->link = &sock->next;
-	inproc.socks = sock;
+	qsi.socks = sock;
 	*made = sock;
 	return 0;
 }
 
-void inproc_sock_put(struct inproc_sock *sock)
+void qsi_sock_put(struct inproc_sock *sock)
 {
 	if (sock->attached || sock->messages || sock->users)
 		return;
@@ -165,59 +164,59 @@ void inproc_sock_put(struct inproc_sock *sock)
 }
 
 /* NULL: it was given back, and may be another socket's. */
-struct qs_stream *inproc_stream(const struct inproc_sock *sock)
+struct qs_stream *qsi_stream(const struct inproc_sock *sock)
 {
-	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+	struct qs_stream *s = qs_stream(qsi.core, sock->stream);
 
 	return QS_LIFE_GEN(s->life) == sock->gen ? s : NULL;
 }
 
 /* What is queued leaves as scheduled. */
-void inproc_give_back(struct inproc_sock *sock)
+void qsi_give_back(struct inproc_sock *sock)
 {
-	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+	struct qs_stream *s = qs_stream(qsi.core, sock->stream);
 
-	inproc_watch_end(sock);
-	inproc_admit(sock, 0, &s->attr);
-	qs_stream_closed(inproc.core, sock->stream);
+	qsi_watch_end(sock);
+	qsi_admit(sock, 0, &s->attr);
+	qs_stream_closed(qsi.core, sock->stream);
 	if (QS_LIFE_REFS(--s->life) == 0)
-		qs_stream_free(inproc.core, sock->stream);
+		qs_stream_free(qsi.core, sock->stream);
 	else
-		inproc_wake(); /* a frame of it may end now */
+		qsi_wake(); /* a frame of it may end now */
 }
 
-void inproc_forget(struct inproc_sock *sock)
+void qsi_forget(struct inproc_sock *sock)
 {
-	inproc.table[sock->fd] = NULL;
+	qsi.table[sock->fd] = NULL;
 	sock->attached = 0;
 	reset_lowat(sock);
 	if (!sock->gone)
-		inproc_give_back(sock);
-	inproc_sock_put(sock);
+		qsi_give_back(sock);
+	qsi_sock_put(sock);
 }
 
 /* ---- its descriptor */
 
-int inproc_writable(int fd)
+int qsi_writable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
 }
 
-size_t inproc_cost(size_t len)
+size_t qsi_cost(size_t len)
 {
 	return PACKET_COST + 2 * len;
 }
 
 /* A writable datagram socket has half of its buffer free. */
-int inproc_credit(struct inproc_sock *sock, int fd)
+int qsi_credit(struct inproc_sock *sock, int fd)
 {
 	socklen_t len = sizeof(int);
 	int size = 0;
 
 	sock->credit = 0;
-	if (inproc_writable(fd) &&
+	if (qsi_writable(fd) &&
 	    !getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len))
 		sock->credit = size / 2;
 	return sock->credit > 0;
@@ -227,65 +226,64 @@ int inproc_credit(struct inproc_sock *sock, int fd)
 static int takes(struct inproc_sock *sock)
 {
 	if (sock->bytes)
-		return inproc_writable(sock->dup);
-	return sock->credit > 0 || inproc_credit(sock, sock->dup);
+		return qsi_writable(sock->dup);
+	return sock->credit > 0 || qsi_credit(sock, sock->dup);
 }
 
-int inproc_hold_fd(struct inproc_sock *sock)
+int qsi_hold_fd(struct inproc_sock *sock)
 {
 	if (sock->dup >= 0)
 		return 0;
 	sock->dup = fcntl(sock->fd, F_DUPFD_CLOEXEC, FIRST_DUP);
 	if (sock->dup < 0)
 		return qs_fail(errno, "fd %d: %s", sock->fd, strerror(errno));
-	if (!inproc_same(sock, sock->dup)) {
-		inproc_drop_fd(sock);
+	if (!qsi_same(sock, sock->dup)) {
+		qsi_drop_fd(sock);
 		return qs_fail(EBADF, "fd %d is another socket now", sock->fd);
 	}
 	if (!takes(sock))
-		inproc_block(sock);
+		qsi_block(sock);
 	return 0;
 }
 
-void inproc_drop_fd(struct inproc_sock *sock)
+void qsi_drop_fd(struct inproc_sock *sock)
 {
 	if (sock->blocked)
-		inproc_unblock(sock);
+		qsi_unblock(sock);
 	qs_close(&sock->dup);
 	sock->dup = -1;
 }
 
 /* ---- a socket that takes nothing */
 
-void inproc_hold(const struct inproc_sock *sock)
+void qsi_hold(const struct inproc_sock *sock)
 {
-	if ((sock->blocked || sock->direct) && inproc_stream(sock))
-		inproc.sched->ops->hold(inproc.core, sock->stream);
+	if ((sock->blocked || sock->direct) && qsi_stream(sock))
+		qsi.sched->ops->hold(qsi.core, sock->stream);
 }
 
 /*
  * Edges, so that an error which nobody reads does not keep the thread awake. If
  * there is room already, the first one comes at once.
  */
-void inproc_block(struct inproc_sock *sock)
+void qsi_block(struct inproc_sock *sock)
 {
 	struct epoll_event event = { .events = EPOLLOUT | EPOLLET,
 				     .data.ptr = sock };
 
 	if (!sock->blocked) {
 		sock->blocked = 1;
-		inproc.blocked++;
-		epoll_ctl(inproc.epoll, EPOLL_CTL_ADD, sock->dup, &event);
+		qsi.blocked++;
+		epoll_ctl(qsi.epoll, EPOLL_CTL_ADD, sock->dup, &event);
 	}
-	inproc_hold(sock);
+	qsi_hold(sock);
 }
 
-void inproc_unblock(struct inproc_sock *sock)
+void qsi_unblock(struct inproc_sock *sock)
 {
 	sock->blocked = 0;
-	inproc.blocked--;
-	epoll_ctl(inproc.epoll, EPOLL_CTL_DEL, sock->dup, NULL);
-	if (!sock->direct && inproc_stream(sock))
-		inproc.sched->ops->resume(inproc.core, sock->stream,
-					  inproc_now());
+	qsi.blocked--;
+	epoll_ctl(qsi.epoll, EPOLL_CTL_DEL, sock->dup, NULL);
+	if (!sock->direct && qsi_stream(sock))
+		qsi.sched->ops->resume(qsi.core, sock->stream, qsi_now());
 }

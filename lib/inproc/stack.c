@@ -21,8 +21,8 @@ static int send_some(int fd, struct mmsghdr *hdr, unsigned int n, int flags)
 	return ret < 0 ? -1 : 1;
 }
 
-void inproc_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
-		 struct inproc_sent *sent)
+void qsi_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
+	      struct inproc_sent *sent)
 {
 	int k, again = 0;
 

@@ -72,8 +72,8 @@ static void send_runs(void)
 		for (i = k; i < k + n; i++)
 			prepare(&batch.hdr[i].msg_hdr, &batch.iov[i],
 				batch.message[i]);
-		inproc_send(batch.message[k]->sock->dup, batch.hdr + k, n,
-			    batch.message[k]->flags, &sent);
+		qsi_send(batch.message[k]->sock->dup, batch.hdr + k, n,
+			 batch.message[k]->flags, &sent);
 		batch.message[k]->error = sent.error;
 		for (i = sent.done; i < n; i++)
 			batch.message[k + i]->unsent = 1;
@@ -91,9 +91,9 @@ static void settle_runs(void)
 		if (m->error)
 			m->sock->error = m->error;
 		if (m->unsent && !m->sock->dead)
-			inproc_pend(m->sock, m);
+			qsi_pend(m->sock, m);
 		else
-			inproc_message_free(m);
+			qsi_message_free(m);
 	}
 	batch.n = 0;
 }
@@ -110,12 +110,12 @@ static void append(struct inproc_sock *sock, struct inproc_message *m)
 	sock->last = m;
 }
 
-void inproc_pend(struct inproc_sock *sock, struct inproc_message *m)
+void qsi_pend(struct inproc_sock *sock, struct inproc_message *m)
 {
 	m->unsent = m->error = 0;
 	append(sock, m);
 	sock->credit = 0;
-	inproc_block(sock);
+	qsi_block(sock);
 }
 
 /* Sends a part of it, or all, without the lock; -Exxx: nothing. */
@@ -128,17 +128,17 @@ static ssize_t hand_over(const struct inproc_sock *sock,
 	ssize_t n;
 
 	prepare(&hdr.msg_hdr, &iov, m);
-	inproc_unlock();
+	qsi_unlock();
 	if (sock->bytes) {
 		n = sendmsg(sock->dup, &hdr.msg_hdr, m->flags);
 		if (n < 0)
 			n = -errno;
 	} else {
-		inproc_send(sock->dup, &hdr, 1, m->flags, &sent);
+		qsi_send(sock->dup, &hdr, 1, m->flags, &sent);
 		m->error = sent.error;
 		n = sent.done ? (ssize_t)m->len : -EAGAIN;
 	}
-	inproc_lock();
+	qsi_lock();
 	return n;
 }
 
@@ -164,13 +164,13 @@ static int send_message(struct inproc_sock *sock, struct inproc_message *m)
 /* Does the socket take more? If not, it is left alone until it does. */
 static void look(struct inproc_sock *sock)
 {
-	int takes = sock->bytes ? inproc_writable(sock->dup) :
-				  inproc_credit(sock, sock->dup);
+	int takes = sock->bytes ? qsi_writable(sock->dup) :
+				  qsi_credit(sock, sock->dup);
 
 	if (!takes)
-		inproc_block(sock);
+		qsi_block(sock);
 	else if (sock->blocked)
-		inproc_unblock(sock);
+		qsi_unblock(sock);
 }
 
 /*
@@ -185,16 +185,16 @@ static void push(struct inproc_sock *sock)
 	while (sock->first) {
 		m = sock->first;
 		if (!sock->dead && !send_message(sock, m)) {
-			inproc_block(sock);
+			qsi_block(sock);
 			break;
 		}
 		sock->first = m->next;
-		inproc_message_free(m);
+		qsi_message_free(m);
 	}
 	if (!sock->first && sock->messages && !sock->dead)
 		look(sock);
 	sock->users--;
-	inproc_sock_put(sock);
+	qsi_sock_put(sock);
 }
 
 /* ---- from the core */
@@ -202,23 +202,23 @@ static void push(struct inproc_sock *sock)
 /* The core sends this one. May more be taken? */
 static int take_slot(__u32 slot)
 {
-	struct inproc_message *m = inproc_take(slot);
+	struct inproc_message *m = qsi_take(slot);
 	struct inproc_sock *sock = m->sock;
 
 	if (sock->dead) {
-		inproc_message_free(m);
+		qsi_message_free(m);
 		return 1;
 	}
 	if (sock->blocked) {
 		append(sock, m);
-		inproc_hold(sock);
+		qsi_hold(sock);
 		return 1;
 	}
 	if (sock->bytes) {
 		append(sock, m);
 	} else {
 		batch.message[batch.n++] = m;
-		sock->credit -= (ssize_t)inproc_cost(m->len);
+		sock->credit -= (ssize_t)qsi_cost(m->len);
 		if (sock->credit > 0)
 			return batch.n < BATCH;
 	}
@@ -233,15 +233,15 @@ static __u64 collect(__u64 now)
 	int k, more = 1;
 
 	for (k = 0; k < BATCH && more; k++) {
-		answer = inproc.sched->ops->dequeue(inproc.core, now);
+		answer = qsi.sched->ops->dequeue(qsi.core, now);
 		if (QS_DEQ_OP(answer) == QS_DEQ_SEND)
 			more = take_slot(QS_DEQ_SLOT(answer));
 		else if (QS_DEQ_OP(answer) == QS_DEQ_DROP)
-			inproc_message_free(inproc_take(QS_DEQ_SLOT(answer)));
+			qsi_message_free(qsi_take(QS_DEQ_SLOT(answer)));
 		else
 			break;
 	}
-	inproc_settle();
+	qsi_settle();
 	return answer;
 }
 
@@ -253,9 +253,9 @@ static void send_batch(void)
 	if (spent)
 		spent->users++;
 	if (batch.n) {
-		inproc_unlock();
+		qsi_unlock();
 		send_runs();
-		inproc_lock();
+		qsi_lock();
 		settle_runs();
 	}
 	if (!spent)
@@ -264,7 +264,7 @@ static void send_batch(void)
 	push(spent);
 }
 
-void inproc_thread_forget(void)
+void qsi_thread_forget(void)
 {
 	while (batch.n)
 		free(batch.message[--batch.n]);
@@ -278,14 +278,14 @@ static void end_closing(__u64 now)
 {
 	struct inproc_sock *sock;
 
-	while (inproc.closing && inproc.closing->closing_until <= now) {
-		sock = inproc.closing;
-		inproc.closing = sock->next_closing;
-		if (!inproc.closing)
-			inproc.closing_end = &inproc.closing;
+	while (qsi.closing && qsi.closing->closing_until <= now) {
+		sock = qsi.closing;
+		qsi.closing = sock->next_closing;
+		if (!qsi.closing)
+			qsi.closing_end = &qsi.closing;
 		sock->dead = 1;
 		if (sock->blocked)
-			inproc_unblock(sock);
+			qsi_unblock(sock);
 		sock->users--;
 		push(sock);
 	}
@@ -298,24 +298,24 @@ static void drop_all(void)
 	struct inproc_sock *sock, *next;
 	__u32 i;
 
-	inproc.drop = 0;
-	for (sock = inproc.socks; sock; sock = sock->next)
+	qsi.drop = 0;
+	for (sock = qsi.socks; sock; sock = sock->next)
 		sock->dead = 1;
-	for (i = 0; i < inproc.core->n_slots; i++)
-		if (inproc.message[i])
-			inproc_message_free(inproc_take(i));
-	inproc.sched->ops->reset(inproc.core);
-	inproc_settle();
-	for (sock = inproc.socks; sock; sock = next) {
+	for (i = 0; i < qsi.core->n_slots; i++)
+		if (qsi.message[i])
+			qsi_message_free(qsi_take(i));
+	qsi.sched->ops->reset(qsi.core);
+	qsi_settle();
+	for (sock = qsi.socks; sock; sock = next) {
 		next = sock->next;
 		push(sock);
 	}
 }
 
-void inproc_drop_all(void)
+void qsi_drop_all(void)
 {
-	inproc.drop = 1;
-	eventfd_write(inproc.event, 1);
+	qsi.drop = 1;
+	eventfd_write(qsi.event, 1);
 }
 
 /* ---- sleep */
@@ -326,64 +326,64 @@ static void take_events(void)
 	eventfd_t count;
 	int i, n;
 
-	n = epoll_wait(inproc.epoll, events, EVENTS, 0);
+	n = epoll_wait(qsi.epoll, events, EVENTS, 0);
 	for (i = 0; i < n; i++) {
 		if (events[i].data.ptr)
 			push(events[i].data.ptr);
 		else
-			eventfd_read(inproc.event, &count);
+			eventfd_read(qsi.event, &count);
 	}
 }
 
 /* Until that time at most. */
 static void sleep_until(__u64 until)
 {
-	struct pollfd pfd = { .fd = inproc.epoll, .events = POLLIN };
-	__u64 now = inproc_now();
+	struct pollfd pfd = { .fd = qsi.epoll, .events = POLLIN };
+	__u64 now = qsi_now();
 	struct timespec ts;
 
-	if (inproc.closing && inproc.closing->closing_until < until)
-		until = inproc.closing->closing_until;
+	if (qsi.closing && qsi.closing->closing_until < until)
+		until = qsi.closing->closing_until;
 	if (until <= now)
 		return;
-	ts = inproc_timespec(until - now);
-	inproc.sleeping = 1;
-	inproc.until = until;
-	inproc_unlock();
+	ts = qsi_timespec(until - now);
+	qsi.sleeping = 1;
+	qsi.until = until;
+	qsi_unlock();
 	ppoll(&pfd, 1, until == INPROC_NEVER ? NULL : &ts, NULL);
-	inproc_lock();
-	inproc.sleeping = 0;
+	qsi_lock();
+	qsi.sleeping = 0;
 	take_events();
 }
 
 /* Not while the wire is busy anyway. */
-void inproc_wake(void)
+void qsi_wake(void)
 {
-	if (!inproc.sleeping)
+	if (!qsi.sleeping)
 		return;
-	if (inproc.core->rate && inproc.until == inproc.core->free_at)
+	if (qsi.core->rate && qsi.until == qsi.core->free_at)
 		return;
-	inproc.sleeping = 0;
-	eventfd_write(inproc.event, 1);
+	qsi.sleeping = 0;
+	eventfd_write(qsi.event, 1);
 }
 
 /* ---- the thread */
 
 static void turn(void)
 {
-	__u64 answer, now = inproc_now();
+	__u64 answer, now = qsi_now();
 
-	if (inproc.drop)
+	if (qsi.drop)
 		drop_all();
 	end_closing(now);
 	answer = collect(now);
 	if (batch.n || batch.spent)
 		send_batch();
 	else if (QS_DEQ_OP(answer) == QS_DEQ_WAIT)
-		sleep_until(inproc.core->wake);
+		sleep_until(qsi.core->wake);
 	else if (QS_DEQ_OP(answer) == QS_DEQ_EMPTY)
 		sleep_until(INPROC_NEVER);
-	if (inproc.blocked)
+	if (qsi.blocked)
 		take_events();
 }
 
@@ -393,7 +393,7 @@ static void *run(void *unused)
 	(void)unused;
 	prctl(PR_SET_NAME, "qsockets");
 	prctl(PR_SET_TIMERSLACK, 1);
-	inproc_lock();
+	qsi_lock();
 	for (;;)
 		turn();
 	return NULL;
@@ -421,31 +421,31 @@ static int open_events(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	inproc.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	inproc.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (inproc.event >= 0 && inproc.epoll >= 0 &&
-	    !epoll_ctl(inproc.epoll, EPOLL_CTL_ADD, inproc.event, &event))
+	qsi.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	qsi.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (qsi.event >= 0 && qsi.epoll >= 0 &&
+	    !epoll_ctl(qsi.epoll, EPOLL_CTL_ADD, qsi.event, &event))
 		return 0;
 	return errno;
 }
 
-int inproc_start(void)
+int qsi_start(void)
 {
 	int err;
 
-	if (inproc.running)
+	if (qsi.running)
 		return 0;
-	inproc_prepare();
+	qsi_prepare();
 	err = open_events();
 	if (!err)
 		err = create();
 	if (!err) {
-		inproc.running = 1;
+		qsi.running = 1;
 		return 0;
 	}
-	qs_close(&inproc.event);
-	qs_close(&inproc.epoll);
-	inproc.event = inproc.epoll = -1;
+	qs_close(&qsi.event);
+	qs_close(&qsi.epoll);
+	qsi.event = qsi.epoll = -1;
 	/* EAGAIN is "try again", and a queue that is full */
 	return qs_fail(err == EAGAIN ? ENOMEM : err,
 		       "cannot start the thread that sends: %s", strerror(err));

@@ -14,9 +14,9 @@
 
 static struct qs_ring *ring_of(const struct inproc_sock *sock)
 {
-	const struct qs_stream *s = qs_stream(inproc.core, sock->stream);
+	const struct qs_stream *s = qs_stream(qsi.core, sock->stream);
 
-	return s->ring ? qs_ring(inproc.core, s->ring - 1) : NULL;
+	return s->ring ? qs_ring(qsi.core, s->ring - 1) : NULL;
 }
 
 /* ---- waking */
@@ -27,7 +27,7 @@ static void wake(struct inproc_sock *sock)
 	eventfd_write(sock->watch, 1);
 }
 
-void inproc_tell(struct inproc_sock *sock)
+void qsi_tell(struct inproc_sock *sock)
 {
 	struct qs_ring *r;
 
@@ -39,7 +39,7 @@ void inproc_tell(struct inproc_sock *sock)
 }
 
 /* Who waits shall find out that there is nothing to wait for. */
-void inproc_watch_end(struct inproc_sock *sock)
+void qsi_watch_end(struct inproc_sock *sock)
 {
 	if (sock->watch < 0)
 		return;
@@ -54,8 +54,8 @@ void inproc_watch_end(struct inproc_sock *sock)
 
 static int give_ring(struct inproc_sock *sock, const struct qos_watch *w)
 {
-	struct qs_stream *s = qs_stream(inproc.core, sock->stream);
-	__u32 i = s->ring ? s->ring - 1 : qs_ring_alloc(inproc.core);
+	struct qs_stream *s = qs_stream(qsi.core, sock->stream);
+	__u32 i = s->ring ? s->ring - 1 : qs_ring_alloc(qsi.core);
 
 	if (i == QS_NIL)
 		return qs_watch_fail(sock->fd, ENOSPC, w);
@@ -70,9 +70,9 @@ static int begin(struct inproc_sock *sock, const struct qos_watch *w,
 
 	if (sock->gone)
 		err = qs_attached_fail(sock->fd, ENODEV);
-	else if (qs_watch_check(inproc.dev.rate, w) == QS_WATCH_INVALID)
+	else if (qs_watch_check(qsi.dev.rate, w) == QS_WATCH_INVALID)
 		err = qs_watch_fail(sock->fd, EINVAL, w);
-	else if (qs_watch_check(inproc.dev.rate, w) == QS_WATCH_NO_RATE)
+	else if (qs_watch_check(qsi.dev.rate, w) == QS_WATCH_NO_RATE)
 		err = qs_watch_fail(sock->fd, EOPNOTSUPP, w);
 	if (!err && sock->watch < 0) {
 		sock->watch = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -95,11 +95,11 @@ int qs_inproc_watch(int fd, const struct qos_watch *w, int *watch)
 	struct inproc_sock *sock;
 	int err = 1;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock)
 		err = begin(sock, w, watch);
-	inproc_unlock();
+	qsi_unlock();
 	return err;
 }
 
@@ -138,7 +138,7 @@ static int read_fates(struct inproc_sock *sock, struct qos_fate *to,
 	eventfd_read(sock->watch, &count);
 	sock->told = 0;
 	got = take(r, to, n);
-	inproc_tell(sock); /* there is more */
+	qsi_tell(sock); /* there is more */
 	return got;
 }
 
@@ -147,10 +147,10 @@ int qs_inproc_fates(int fd, struct qos_fate *to, unsigned int n, int *got)
 	struct inproc_sock *sock;
 	int err = 1;
 
-	inproc_lock();
-	sock = inproc_find(fd);
+	qsi_lock();
+	sock = qsi_find(fd);
 	if (sock)
 		err = *got = read_fates(sock, to, n);
-	inproc_unlock();
+	qsi_unlock();
 	return err > 0 && sock ? 0 : err;
 }

@@ -33,7 +33,7 @@ static int dwcs_fail(enum dwcs_fault fault, const struct qs_attr *a)
 	}
 }
 
-int dwcs_pack(const void *attributes, struct qs_attach *opt)
+int qs_dwcs_pack(const void *attributes, struct qs_attach *opt)
 {
 	const struct q_dwcs_attr *attr = attributes;
 	struct qs_attr a = { 0 };
@@ -55,10 +55,10 @@ int dwcs_pack(const void *attributes, struct qs_attach *opt)
 	return 0;
 }
 
-const struct qs_sched dwcs_sched = {
+const struct qs_sched qs_dwcs_sched = {
 	.name = "dwcs",
 	.id = QS_SCHED_DWCS,
-	.pack = dwcs_pack,
+	.pack = qs_dwcs_pack,
 	.ops = &core_ops,
 	.object = qs_object_dwcs,
 	.object_end = qs_object_dwcs_end,

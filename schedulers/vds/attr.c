@@ -7,10 +7,10 @@
 extern const char qs_object_vds[], qs_object_vds_end[];
 extern const char qs_object_vds_bands[], qs_object_vds_bands_end[];
 
-const struct qs_sched vds_sched = {
+const struct qs_sched qs_vds_sched = {
 	.name = "vds",
 	.id = QS_SCHED_VDS,
-	.pack = dwcs_pack,
+	.pack = qs_dwcs_pack,
 	.ops = &core_ops,
 	.object = qs_object_vds,
 	.object_end = qs_object_vds_end,

@@ -28,4 +28,26 @@ check "the version script lists what the header declares" diff <(declared) <(lis
 check "the library exports what the version script lists" diff <(listed) <(exported)
 check_equal "every symbol has a version" "" \
 	"$(nm -D --defined-only "$QS_BUILD/lib/libqsockets.so" | grep ' T ' | grep -v @@)"
+# A program that links the static library has all other names for itself.
+static_globals()
+{
+	nm -g --defined-only "$QS_BUILD/lib/libqsockets.a" | awk 'NF == 3 { print $3 }' | sort -u
+}
+
+static_program()
+{
+	local flags
+
+	flags=$(PKG_CONFIG_PATH="$QS_BUILD/meson-private" pkg-config --static --libs-only-l libbpf libmnl)
+	printf '%s\n' '#include <qsockets.h>' 'int inproc = 1, batch, table, names;' \
+		'int main(void) { return qclose(-1) != -1 || inproc != 1; }' >"$TMPDIR/own.c"
+	# shellcheck disable=SC2086
+	cc -I "$QS_ROOT/include" -o "$TMPDIR/own" "$TMPDIR/own.c" \
+		"$QS_BUILD/lib/libqsockets.a" $flags && "$TMPDIR/own"
+}
+
+check "the static library has global symbols" test "$(static_globals | wc -l)" -gt 50
+check_equal "every global symbol of the static library begins with q" "" \
+	"$(static_globals | grep -v '^q')"
+check "a program with names of its own links the static library" static_program
 done_testing

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* qsock init: makes a scheduler the root of a device. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,80 +9,73 @@ static int read_name(char *to, size_t size, const char *word, const char *what)
 {
 	if ((size_t)snprintf(to, size, "%s", word) < size)
 		return EXIT_DONE;
-	return bad_usage("init", "%s \"%s\" is longer than %zu", what, word,
-			 size - 1);
+	return bad_usage("init", "invalid %s \"%s\": longer than %zu bytes",
+			 what, word, size - 1);
 }
 
-static int read_number(const char *key, const char *word, uint32_t *to,
-		       int (*parse)(const char *, uint32_t *))
+/* `form` says what the value looks like. */
+static int invalid(const char *key, const char *word, const char *form)
 {
-	if (parse(word, to))
-		return bad_usage("init", "%s \"%s\" is no number here", key,
-				 word);
-	if (*to)
-		return EXIT_DONE;
-	qs_fail(EINVAL, "%s is 0: leave it out for the default", key);
-	return failed("init");
+	return bad_usage("init", "invalid %s \"%s\": give %s", key, word, form);
 }
 
-static int read_rate(const char *word, uint64_t *rate)
+static int read_size(const char *key, const char *word, uint32_t *to)
 {
-	if (parse_rate(word, rate))
-		return bad_usage("init", "rate \"%s\" is no rate", word);
-	if (*rate)
-		return EXIT_DONE;
-	qs_fail(EINVAL, "rate is 0: leave it out not to shape the device");
-	return failed("init");
+	if (parse_size(word, to) || !*to)
+		return invalid(key, word, "bytes such as 1540 or 15kb");
+	return EXIT_DONE;
+}
+
+static int read_count(const char *key, const char *word, uint32_t *to)
+{
+	if (parse_count(word, to) || !*to)
+		return invalid(key, word, "a number from 1 up");
+	return EXIT_DONE;
 }
 
 static int read_pair(const char *key, const char *word, struct qos_device *d)
 {
 	if (!strcmp(key, "rate"))
-		return read_rate(word, &d->rate);
+		return parse_rate(word, &d->rate) ?
+			       invalid(key, word, "a rate such as 10mbit") :
+			       EXIT_DONE;
 	if (!strcmp(key, "burst"))
-		return read_number(key, word, &d->burst, parse_size);
+		return read_size(key, word, &d->burst);
 	if (!strcmp(key, "limit"))
-		return read_number(key, word, &d->packets, parse_count);
+		return read_count(key, word, &d->packets);
 	if (!strcmp(key, "streams"))
-		return read_number(key, word, &d->streams, parse_count);
-	if (!strcmp(key, "overhead")) {
-		if (parse_size(word, &d->overhead))
-			return bad_usage("init", "overhead \"%s\" is no size",
-					 word);
-		return EXIT_DONE;
-	}
+		return read_count(key, word, &d->streams);
+	if (!strcmp(key, "overhead"))
+		return parse_size(word, &d->overhead) ?
+			       invalid(key, word, "bytes such as 24") :
+			       EXIT_DONE;
 	if (!strcmp(key, "guarantee"))
-		return read_number(key, word, &d->guarantee, parse_percent);
+		return parse_percent(word, &d->guarantee) ?
+			       invalid(key, word, "a percentage such as 80%") :
+			       EXIT_DONE;
 	if (!strcmp(key, "cgroup"))
 		return read_name(d->cgroup, sizeof(d->cgroup), word, key);
-	return bad_usage("init", "\"%s\" is unknown", key);
+	return bad_usage("init", "unexpected argument \"%s\"", key);
 }
 
 static int read_words(int argc, char **argv, struct qos_params *params,
 		      struct qos_device *device)
 {
-	int i, n = 0, status = EXIT_DONE;
+	int i, status;
 
-	for (i = 0; i < argc && status == EXIT_DONE; i++) {
-		if (take_option(argv[i]))
-			continue;
-		if (n == 0) {
-			status = read_name(params->dev, sizeof(params->dev),
-					   argv[i], "device");
-		} else if (n == 1) {
-			status = read_name(params->name, sizeof(params->name),
-					   argv[i], "scheduler");
-		} else if (i + 1 == argc) {
-			return bad_usage("init", "\"%s\" needs a value",
+	if (argc < 2)
+		return bad_usage("init",
+				 argc ? "missing scheduler" : "missing device");
+	status = read_name(params->dev, sizeof(params->dev), argv[0], "device");
+	if (status == EXIT_DONE)
+		status = read_name(params->name, sizeof(params->name), argv[1],
+				   "scheduler");
+	for (i = 2; i < argc && status == EXIT_DONE; i += 2) {
+		if (i + 1 == argc)
+			return bad_usage("init", "missing value of \"%s\"",
 					 argv[i]);
-		} else {
-			status = read_pair(argv[i], argv[i + 1], device);
-			i++;
-		}
-		n++;
+		status = read_pair(argv[i], argv[i + 1], device);
 	}
-	if (status == EXIT_DONE && n < 2)
-		return bad_usage("init", "name a device and a scheduler");
 	return status;
 }
 
@@ -97,10 +89,10 @@ static void say_engine(const char *name)
 	    qs_devices_read(name, &views, &n))
 		return;
 	if (n && views->dev.engine == QOS_ENGINE_BANDS)
-		fprintf(stderr,
-			"qsock: %s is scheduled by bands of HTB, which is "
-			"approximate: this kernel\nhas no BPF qdiscs\n",
-			name);
+		warn("init",
+		     "dev \"%s\" is scheduled by bands of HTB, which "
+		     "is approximate: this kernel has no BPF qdiscs",
+		     name);
 	qs_devices_free(views, n);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* qsock: administers QSockets. See qsock(8). */
-#include <json-c/json.h>
-#include <stdarg.h>
+#include <ctype.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,103 +18,183 @@ static const struct command commands[] = {
 	  "                  [cgroup PATH]" },
 	{ "fini", fini_command, "DEV | all" },
 	{ "show", show_command, "[DEV]" },
-	{ "help", help_command, "" },
+	{ "help", help_command, "[COMMAND]" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void command_usage(FILE *to, const struct command *command)
+{
+	fprintf(to, "qsock %s %s\n", command->name, command->usage);
+}
 
 static void usage(FILE *to)
 {
 	size_t i;
 
 	fprintf(to, "usage: qsock [-j] [-p] [-s] COMMAND [WORD...]\n");
-	for (i = 0; i < N_COMMANDS; i++)
-		fprintf(to, "       qsock %s %s\n", commands[i].name,
-			commands[i].usage);
+	for (i = 0; i < N_COMMANDS; i++) {
+		fprintf(to, "       ");
+		command_usage(to, &commands[i]);
+	}
 	fprintf(to, "\n"
 		    "  -j, --json        print JSON\n"
 		    "  -p, --pretty      with line breaks\n"
-		    "  -s, --statistics  say more of each stream\n"
-		    "  -h, --help        print this\n"
+		    "  -s, --statistics  print more of each stream\n"
+		    "  -h, --help        print this, or how to use COMMAND\n"
 		    "  -V, --version     print the version\n");
+}
+
+/* ---- commands */
+
+/* The first command that the word begins is meant, as by ip(8). */
+static const struct command *find_command(const char *word)
+{
+	size_t i;
+
+	for (i = 0; *word && i < N_COMMANDS; i++)
+		if (!strncmp(commands[i].name, word, strlen(word)))
+			return &commands[i];
+	return NULL;
+}
+
+static int print_usage(const struct command *command)
+{
+	if (command) {
+		printf("usage: ");
+		command_usage(stdout, command);
+	} else {
+		usage(stdout);
+	}
+	return EXIT_DONE;
 }
 
 static int help_command(int argc, char **argv)
 {
-	(void)argv;
-	if (argc)
-		return bad_usage("help", "takes no words");
-	usage(stdout);
-	return EXIT_DONE;
-}
+	const struct command *command = NULL;
 
-static void take_letters(const char *letters)
-{
-	output.json |= strchr(letters, 'j') != NULL;
-	output.pretty |= strchr(letters, 'p') != NULL;
-	output.statistics |= strchr(letters, 's') != NULL;
-}
-
-int take_option(const char *word)
-{
-	size_t n = strlen(word);
-
-	if (!strcmp(word, "--json"))
-		output.json = 1;
-	else if (!strcmp(word, "--pretty"))
-		output.pretty = 1;
-	else if (!strcmp(word, "--statistics"))
-		output.statistics = 1;
-	else if (n < 2 || *word != '-' || strspn(word + 1, "jps") != n - 1)
-		return 0;
-	else
-		take_letters(word + 1);
-	return 1;
-}
-
-static void print_error(const char *command, const char *sentence)
-{
-	struct json_object *o;
-
-	if (!output.json) {
-		fprintf(stderr, "qsock: %s%s%s\n", command,
-			*command ? ": " : "", sentence);
-		return;
+	if (argc > 1)
+		return bad_usage("help", "unexpected argument \"%s\"", argv[1]);
+	if (argc) {
+		command = find_command(argv[0]);
+		if (!command)
+			return bad_usage("help", "unknown command \"%s\"",
+					 argv[0]);
 	}
-	o = json_object_new_object();
-	json_object_object_add(o, "error", json_object_new_string(sentence));
-	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
+	return print_usage(command);
 }
 
-int failed(const char *command)
+/* ---- options */
+
+enum {
+	OPTION_UNKNOWN = '?',
+	OPTION_NO_VALUE = ':',
+};
+
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "pretty", no_argument, NULL, 'p' },
+	{ "statistics", no_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "Version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* What the command line says besides its words. */
+struct line {
+	char **words; /* in the place of argv */
+	int n;
+	bool help, version;
+	char error[256]; /* the first one; empty: none */
+};
+
+static bool is_word(const char *argument)
 {
-	print_error(command, qsock_errmsg());
-	return EXIT_FAILED;
+	if (argument[0] != '-' || !argument[1])
+		return true;
+	/* a negative number is the value of a word */
+	return isdigit((unsigned char)argument[1]) || argument[1] == '.';
 }
 
-int bad_usage(const char *command, const char *fmt, ...)
+static void take_option(struct line *line, int option, const char *argument)
 {
-	char sentence[512];
-	va_list ap;
+	switch (option) {
+	case 'j':
+		output.json = true;
+		return;
+	case 'p':
+		output.pretty = true;
+		return;
+	case 's':
+		output.statistics = true;
+		return;
+	case 'h':
+		line->help = true;
+		return;
+	case 'V':
+		line->version = true;
+		return;
+	default:
+		break;
+	}
+	if (*line->error)
+		return;
+	snprintf(line->error, sizeof(line->error),
+		 option == OPTION_NO_VALUE ? "option \"%s\" needs a value" :
+					     "unknown option \"%s\"",
+		 argument);
+}
 
-	va_start(ap, fmt);
-	vsnprintf(sentence, sizeof(sentence), fmt, ap);
-	va_end(ap);
-	strncat(sentence, ": see \"qsock help\"",
-		sizeof(sentence) - strlen(sentence) - 1);
-	print_error(command, sentence);
+/*
+ * Options may stand anywhere before "--". All are read before anything is
+ * done, so an error is JSON wherever -j stands.
+ */
+static void read_line(struct line *line, int argc, char **argv)
+{
+	const char *argument;
+	int option;
+
+	opterr = 0;
+	while (optind < argc) {
+		argument = argv[optind];
+		if (is_word(argument)) {
+			line->words[line->n++] = argv[optind++];
+			continue;
+		}
+		option = getopt_long_only(argc, argv, "+:jpshV", long_options,
+					  NULL);
+		if (option == -1)
+			break;
+		take_option(line, option, argument);
+	}
+	while (optind < argc)
+		line->words[line->n++] = argv[optind++];
+}
+
+/* ---- */
+
+static int run(const struct line *line)
+{
+	const struct command *command = NULL;
+
+	if (line->n)
+		command = find_command(line->words[0]);
+	if (*line->error)
+		return bad_usage(command ? command->name : "", "%s",
+				 line->error);
+	if (line->n && !command)
+		return bad_usage("", "unknown command \"%s\"", line->words[0]);
+	if (line->help)
+		return print_usage(command);
+	if (line->version)
+		return puts("qsock " QS_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (command)
+		return command->run(line->n - 1, line->words + 1);
+	if (output.json)
+		return bad_usage("", "missing command");
+	usage(stderr);
 	return EXIT_USAGE;
-}
-
-static int run(int argc, char **argv)
-{
-	size_t i;
-
-	for (i = 0; i < N_COMMANDS; i++)
-		if (!strcmp(commands[i].name, argv[0]))
-			return commands[i].run(argc - 1, argv + 1);
-	return bad_usage("", "\"%s\" is no command", argv[0]);
 }
 
 /* Output that did not get out is a failure. */
@@ -129,24 +209,8 @@ static int finish(int status)
 
 int main(int argc, char **argv)
 {
-	const char *word;
-	int i;
+	struct line line = { .words = argv };
 
-	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
-		word = argv[i];
-		if (!strcmp(word, "-h") || !strcmp(word, "--help")) {
-			usage(stdout);
-			return finish(EXIT_DONE);
-		}
-		if (!strcmp(word, "-V") || !strcmp(word, "--version")) {
-			puts("qsock " QS_VERSION);
-			return finish(EXIT_DONE);
-		}
-		if (!take_option(word))
-			return bad_usage("", "\"%s\" is no option", word);
-	}
-	if (i < argc)
-		return finish(run(argc - i, argv + i));
-	usage(stderr);
-	return EXIT_USAGE;
+	read_line(&line, argc, argv);
+	return finish(run(&line));
 }

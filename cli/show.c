@@ -81,10 +81,11 @@ static void reserved_text(const struct qs_device_view *v)
 static void device_text(const struct qs_device_view *v)
 {
 	const struct qs_dev *d = &v->dev;
-	char rate[NUMBER_SIZE] = "";
+	char rate[NUMBER_SIZE], name[4 * QS_NAME_LEN];
 	__u32 i;
 
-	printf("%s: %s", d->name, d->sched_name);
+	printf("%s: %s", clean_text(d->name, name, sizeof(name)),
+	       d->sched_name);
 	if (!d->qdisc)
 		printf(" (its qdisc is gone: init it again)");
 	else if (d->engine == QOS_ENGINE_BANDS)
@@ -123,16 +124,6 @@ static void device_text(const struct qs_device_view *v)
 
 /* ---- JSON */
 
-static void add_number(struct json_object *o, const char *key, uint64_t n)
-{
-	json_object_object_add(o, key, json_object_new_uint64(n));
-}
-
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	json_object_object_add(o, key, json_object_new_string(text));
-}
-
 static struct json_object *flags_json(uint32_t flags)
 {
 	struct json_object *a = json_object_new_array();
@@ -154,7 +145,7 @@ static struct json_object *stream_json(const struct qs_stream_view *v)
 	add_number(j, "id", v->id);
 	add_number(j, "pid", v->pid);
 	add_number(j, "uid", v->uid);
-	json_object_object_add(j, "closed", json_object_new_boolean(v->closed));
+	add_bool(j, "closed", v->closed);
 	add_number(j, "oln", o->oln);
 	add_number(j, "old", o->old);
 	add_number(j, "ipg", o->ipg);
@@ -192,17 +183,14 @@ static void settings_json(struct json_object *j, const struct qs_device_view *v)
 	add_number(j, "ifindex", d->ifindex);
 	add_text(j, "scheduler", d->sched_name);
 	add_text(j, "engine", qs_engine_name(engine));
-	json_object_object_add(j, "exact",
-			       json_object_new_boolean(engine ==
-						       QOS_ENGINE_KERNEL));
+	add_bool(j, "exact", engine == QOS_ENGINE_KERNEL);
 	add_number(j, "rate", d->rate);
 	add_number(j, "burst", d->burst);
 	add_number(j, "limit", d->packets);
 	add_number(j, "overhead", d->overhead);
 	add_number(j, "guarantee", d->guarantee);
 	add_number(j, "reserved", v->reserved);
-	json_object_object_add(j, "no_promise",
-			       json_object_new_boolean(v->promise_void));
+	add_bool(j, "no_promise", v->promise_void);
 	add_number(streams, "limit", d->streams);
 	add_number(streams, "attached", v->attached);
 	json_object_object_add(j, "streams", streams);
@@ -235,18 +223,14 @@ static struct json_object *device_json(const struct qs_device_view *v)
 	return j;
 }
 
-static void print_json(const struct qs_device_view *views, unsigned int n)
+static void devices_json(const struct qs_device_view *views, unsigned int n)
 {
 	struct json_object *a = json_object_new_array();
-	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
 		json_object_array_add(a, device_json(&views[i]));
-	if (output.pretty)
-		flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
-	puts(json_object_to_json_string_ext(a, flags));
-	json_object_put(a);
+	print_json(a);
 }
 
 /* ---- */
@@ -259,7 +243,7 @@ static int show(const char *dev)
 	if (qs_devices_read(dev, &views, &n))
 		return failed("show");
 	if (output.json)
-		print_json(views, n);
+		devices_json(views, n);
 	for (i = 0; !output.json && i < n; i++)
 		device_text(&views[i]);
 	qs_devices_free(views, n);
@@ -268,16 +252,7 @@ static int show(const char *dev)
 
 int show_command(int argc, char **argv)
 {
-	const char *dev = NULL;
-	int i;
-
-	for (i = 0; i < argc; i++) {
-		if (take_option(argv[i]))
-			continue;
-		if (dev)
-			return bad_usage("show", "\"%s\" is one word too many",
-					 argv[i]);
-		dev = argv[i];
-	}
-	return show(dev);
+	if (argc > 1)
+		return bad_usage("show", "unexpected argument \"%s\"", argv[1]);
+	return show(argc ? argv[0] : NULL);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "cli.h"
@@ -52,27 +53,43 @@ static const struct unit size_units[] = {
 	{ NULL, 0 },
 };
 
+/* To us. */
+static const struct unit time_units[] = {
+	{ "", 1 },	{ "us", 1 },	 { "usec", 1 },	   { "usecs", 1 },
+	{ "ms", 1e3 },	{ "msec", 1e3 }, { "msecs", 1e3 }, { "s", 1e6 },
+	{ "sec", 1e6 }, { "secs", 1e6 }, { NULL, 0 },
+};
+
 static const struct unit percent_units[] = {
 	{ "%", 10 },
 	{ NULL, 0 },
 };
 
+/* The length of a decimal number with at most one point; 0: there is none. */
+static size_t number_len(const char *word)
+{
+	size_t digits = strspn(word, "0123456789"), len = digits, more = 0;
+
+	if (word[len] == '.') {
+		more = strspn(word + len + 1, "0123456789");
+		len += 1 + more;
+	}
+	return digits + more ? len : 0;
+}
+
 static int parse(const char *word, const struct unit *unit, double max,
 		 double *value)
 {
-	char *end;
+	size_t len = number_len(word);
 
-	if (!isdigit((unsigned char)word[0]) && word[0] != '.')
-		return -EINVAL;
-	*value = strtod(word, &end);
-	if (end == word)
+	if (!len)
 		return -EINVAL;
 	for (; unit->name; unit++)
-		if (!strcasecmp(unit->name, end))
+		if (!strcasecmp(unit->name, word + len))
 			break;
 	if (!unit->name)
 		return -EINVAL;
-	*value *= unit->factor;
+	*value = strtod(word, NULL) * unit->factor;
 	return *value <= max ? 0 : -EINVAL;
 }
 
@@ -80,7 +97,7 @@ int parse_rate(const char *word, uint64_t *rate)
 {
 	double value;
 
-	if (parse(word, rate_units, 0x1p53, &value))
+	if (parse(word, rate_units, 0x1p53, &value) || value < 1)
 		return -EINVAL;
 	*rate = value;
 	return 0;
@@ -93,6 +110,16 @@ int parse_size(const char *word, uint32_t *size)
 	if (parse(word, size_units, UINT32_MAX, &value))
 		return -EINVAL;
 	*size = value;
+	return 0;
+}
+
+int parse_time(const char *word, uint32_t *us)
+{
+	double value;
+
+	if (parse(word, time_units, UINT32_MAX, &value) || value < 1)
+		return -EINVAL;
+	*us = value;
 	return 0;
 }
 
@@ -111,15 +138,14 @@ int parse_count(const char *word, uint32_t *count)
 	return 0;
 }
 
-/* What is less than a thousandth is no number here. */
 int parse_percent(const char *word, uint32_t *permille)
 {
 	double value;
 
-	if (parse(word, percent_units, UINT32_MAX - 1, &value))
+	if (parse(word, percent_units, UINT32_MAX - 1, &value) || value < 0.5)
 		return -EINVAL;
 	*permille = (uint64_t)(2 * value + 1) / 2;
-	return !*permille && value > 0 ? -EINVAL : 0;
+	return 0;
 }
 
 const char *print_rate(uint64_t rate, char room[NUMBER_SIZE])
@@ -136,11 +162,12 @@ const char *print_rate(uint64_t rate, char room[NUMBER_SIZE])
 	return room;
 }
 
+/* What rounds up to 1000 is in the next unit: "%.3g" would make it 1e+03. */
 const char *print_time(uint64_t us, char room[NUMBER_SIZE])
 {
-	if (us >= 1000000000)
+	if (us >= 999500000)
 		snprintf(room, NUMBER_SIZE, "%.0fs", us / 1e6);
-	else if (us >= 1000000)
+	else if (us >= 999500)
 		snprintf(room, NUMBER_SIZE, "%.3gs", us / 1e6);
 	else if (us >= 1000)
 		snprintf(room, NUMBER_SIZE, "%.3gms", us / 1e3);

@@ -15,7 +15,7 @@ check_refused "init as the root of a user namespace is refused" "user namespace"
 check_refused "init of a device that is not there is refused" \
 	'"nodev0" does not exist' qsock init nodev0 dwcs
 check_refused "init with an unknown scheduler is refused" '"fastest"' qsock init eth0 fastest
-check_refused "rate 0 is refused" "rate is 0" qsock init eth0 dwcs rate 0
+check_refused "rate 0 is refused" "invalid rate" qsock init eth0 dwcs rate 0
 check_refused "a rate that is none is refused" "rate" qsock init eth0 dwcs rate fast
 check_refused "a negative rate is refused" "rate" qsock init eth0 dwcs rate -1mbit
 check_refused "more packets than can be are refused" "packets" qsock init eth0 dwcs limit 100000000
@@ -38,7 +38,7 @@ check_equal "show of no device prints nothing" "" "$(qsock show)"
 check_equal "show -j of no device prints an empty list" "[]" "$(qsock show -j | tr -d ' ')"
 check "an error is JSON under -j" \
 	python3 -c 'import json, sys; sys.exit("nodev0" not in json.load(sys.stdin)["error"])' \
-	< <(qsock -j init nodev0 dwcs)
+	< <(qsock -j init nodev0 dwcs 2>&1 >/dev/null)
 check_inventory "nothing is left of what was refused" "$BEFORE"
 
 # --- an administrator's own qdisc --------------------------------------------------

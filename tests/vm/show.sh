@@ -28,7 +28,7 @@ check "-s shows delays" grep -qE '^ +delay: mean .+, p50 .+, p99 .+, max .+' <(q
 check_fails "without it there are none" grep -q 'delay:' <(qsock show)
 check_fails "-s takes 80 columns" grep -qE '.{81}' <(qsock show -s)
 check "show -sj prints valid JSON" python3 -m json.tool <(qsock show -sj)
-check_refused "unknown letters are refused" "no option" qsock -jx show
+check_refused "unknown letters are refused" "unknown option" qsock -jx show
 check "the text has the device" grep -q '^eth0: dwcs rate 8Mbit limit 128 streams 1/5' <(qsock show)
 
 statistics() { tc -s qdisc show dev eth0 root; }
@@ -49,5 +49,5 @@ check_equal "a device that goes down has no queue" 0 "$(values backlog_packets)"
 check_equal "and the closed streams are gone" 0 "$(values attached)"
 
 check_refused "who has no privilege sees nothing" "" as_nobody qsock show
-check_refused "one device at a time" "one word too many" qsock show eth0 eth1
+check_refused "one device at a time" "unexpected argument" qsock show eth0 eth1
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A real MPEG-2 stream by an ffmpeg that knows nothing of QSockets: examples/attach
+# A real MPEG-2 stream by an ffmpeg that knows nothing of QSockets: qsock attach
 # attaches its socket from outside. Where the link is too narrow, it is also piped to
 # examples/mpeg-send, which says of each picture what it is. scripts/bench runs this.
 #
@@ -147,11 +147,15 @@ receive()
 		-o "$NETLAB_DIR/received" -t "$NETLAB_DIR/trace" "$NETLAB_RECEIVER4" "$PORT" | run_follow
 }
 
-# attach PROCESS: and stays until that ends.
+# attach PROCESS: its socket, when it has one.
 attach()
 {
-	run_in sender build/examples/attach --non-droppable --device "$NETLAB_DEV" --wait 30 \
-		--output "$NETLAB_DIR/stream.json" "$1" "$NETLAB_RECEIVER4" "$PORT"
+	local said
+
+	said=$(run_in sender build/cli/qsock -j attach --pid "$1" --wait 30 \
+		"$NETLAB_DEV" dwcs non-droppable) || return
+	python3 -c 'import json, sys; print(json.dumps(json.loads(sys.argv[1])[0]))' "$said" \
+		>"$NETLAB_DIR/stream.json"
 }
 
 # stream WHO: until the receiver has seen enough. A sender that is behind still has
@@ -204,7 +208,7 @@ run()
 	mpeg_link "$who"
 	run_prepare_transfers ftp
 	cp "$OUTPUT/$experiment.$seed.stream" "$NETLAB_DIR/stream"
-	run_read_ahead ffmpeg build/bench/record build/bench/spare build/examples/attach \
+	run_read_ahead ffmpeg build/bench/record build/bench/spare build/cli/qsock \
 		build/examples/mpeg-send
 	run_watch_link start
 	stream "$who"
@@ -247,7 +251,7 @@ main()
 {
 	local names=("$@") name experiment seed
 
-	need_for_runs bench/record bench/spare examples/attach examples/mpeg-send
+	need_for_runs bench/record bench/spare examples/mpeg-send
 	command -v ffmpeg >/dev/null || die 1 "ffmpeg is missing: run scripts/setup bench"
 	mkdir -p "$OUTPUT"
 	if [ $# = 0 ]; then

@@ -23,6 +23,7 @@ struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *usage; /* the words after the name */
+	bool chooses; /* sockets of a process: --pid and its like */
 };
 
 /* ---- main.c */
@@ -63,6 +64,14 @@ void warn(const char *command, const char *fmt, ...)
 int bad_usage(const char *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same of a value; `form` says what it looks like. */
+int invalid(const char *command, const char *key, const char *word,
+	    const char *form);
+
+/* Copies a word that fits; returns an exit status. */
+int read_name(const char *command, const char *key, char *to, size_t size,
+	      const char *word);
+
 /* ---- units.c: numbers as tc takes and prints them */
 
 /*
@@ -91,5 +100,7 @@ const char *print_time(uint64_t us, char room[NUMBER_SIZE]);
 int init_command(int argc, char **argv);
 int fini_command(int argc, char **argv);
 int show_command(int argc, char **argv);
+int attach_command(int argc, char **argv);
+int detach_command(int argc, char **argv);
 
 #endif

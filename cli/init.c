@@ -5,31 +5,17 @@
 
 #include "cli.h"
 
-static int read_name(char *to, size_t size, const char *word, const char *what)
-{
-	if ((size_t)snprintf(to, size, "%s", word) < size)
-		return EXIT_DONE;
-	return bad_usage("init", "invalid %s \"%s\": longer than %zu bytes",
-			 what, word, size - 1);
-}
-
-/* `form` says what the value looks like. */
-static int invalid(const char *key, const char *word, const char *form)
-{
-	return bad_usage("init", "invalid %s \"%s\": give %s", key, word, form);
-}
-
 static int read_size(const char *key, const char *word, uint32_t *to)
 {
 	if (parse_size(word, to) || !*to)
-		return invalid(key, word, "bytes such as 1540 or 15kb");
+		return invalid("init", key, word, "bytes such as 1540 or 15kb");
 	return EXIT_DONE;
 }
 
 static int read_count(const char *key, const char *word, uint32_t *to)
 {
 	if (parse_count(word, to) || !*to)
-		return invalid(key, word, "a number from 1 up");
+		return invalid("init", key, word, "a number from 1 up");
 	return EXIT_DONE;
 }
 
@@ -37,7 +23,8 @@ static int read_pair(const char *key, const char *word, struct qos_device *d)
 {
 	if (!strcmp(key, "rate"))
 		return parse_rate(word, &d->rate) ?
-			       invalid(key, word, "a rate such as 10mbit") :
+			       invalid("init", key, word,
+				       "a rate such as 10mbit") :
 			       EXIT_DONE;
 	if (!strcmp(key, "burst"))
 		return read_size(key, word, &d->burst);
@@ -47,14 +34,16 @@ static int read_pair(const char *key, const char *word, struct qos_device *d)
 		return read_count(key, word, &d->streams);
 	if (!strcmp(key, "overhead"))
 		return parse_size(word, &d->overhead) ?
-			       invalid(key, word, "bytes such as 24") :
+			       invalid("init", key, word, "bytes such as 24") :
 			       EXIT_DONE;
 	if (!strcmp(key, "guarantee"))
 		return parse_percent(word, &d->guarantee) ?
-			       invalid(key, word, "a percentage such as 80%") :
+			       invalid("init", key, word,
+				       "a percentage such as 80%") :
 			       EXIT_DONE;
 	if (!strcmp(key, "cgroup"))
-		return read_name(d->cgroup, sizeof(d->cgroup), word, key);
+		return read_name("init", key, d->cgroup, sizeof(d->cgroup),
+				 word);
 	return bad_usage("init", "unexpected argument \"%s\"", key);
 }
 
@@ -66,10 +55,11 @@ static int read_words(int argc, char **argv, struct qos_params *params,
 	if (argc < 2)
 		return bad_usage("init",
 				 argc ? "missing scheduler" : "missing device");
-	status = read_name(params->dev, sizeof(params->dev), argv[0], "device");
+	status = read_name("init", "device", params->dev, sizeof(params->dev),
+			   argv[0]);
 	if (status == EXIT_DONE)
-		status = read_name(params->name, sizeof(params->name), argv[1],
-				   "scheduler");
+		status = read_name("init", "scheduler", params->name,
+				   sizeof(params->name), argv[1]);
 	for (i = 2; i < argc && status == EXIT_DONE; i += 2) {
 		if (i + 1 == argc)
 			return bad_usage("init", "missing value of \"%s\"",

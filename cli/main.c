@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "sockets.h"
 
 struct output output;
 
@@ -15,10 +15,20 @@ static const struct command commands[] = {
 	{ "init", init_command,
 	  "DEV SCHEDULER [rate RATE] [burst SIZE] [limit PACKETS]\n"
 	  "                  [streams N] [overhead SIZE] [guarantee PERCENT]\n"
-	  "                  [cgroup PATH]" },
-	{ "fini", fini_command, "DEV | all" },
-	{ "show", show_command, "[DEV]" },
-	{ "help", help_command, "[COMMAND]" },
+	  "                  [cgroup PATH]",
+	  false },
+	{ "fini", fini_command, "DEV | all", false },
+	{ "show", show_command, "[DEV]", false },
+	{ "attach", attach_command,
+	  "--pid PID [--fd N | --port PORT | --all] [--wait SECONDS]\n"
+	  "                    [--replace] DEV|- SCHEDULER [loss LOST/OF]\n"
+	  "                    [oln N] [old N] [ipg TIME] [fps N] "
+	  "[non-droppable]\n"
+	  "                    [work-conserving] [engine kernel|bands]",
+	  true },
+	{ "detach", detach_command, "--pid PID [--fd N | --port PORT | --all]",
+	  true },
+	{ "help", help_command, "[COMMAND]", false },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -42,7 +52,14 @@ static void usage(FILE *to)
 		    "  -p, --pretty      with line breaks\n"
 		    "  -s, --statistics  print more of each stream\n"
 		    "  -h, --help        print this, or how to use COMMAND\n"
-		    "  -V, --version     print the version\n");
+		    "  -V, --version     print the version\n"
+		    "\n"
+		    "  --pid PID         the process whose sockets are meant\n"
+		    "  --fd N            its descriptor N; may be repeated\n"
+		    "  --port PORT       by the local port; may be repeated\n"
+		    "  --all             all its IP sockets\n"
+		    "  --wait SECONDS    wait until there is such a socket\n"
+		    "  --replace         also what is attached already\n");
 }
 
 /* ---- commands */
@@ -89,6 +106,13 @@ static int help_command(int argc, char **argv)
 enum {
 	OPTION_UNKNOWN = '?',
 	OPTION_NO_VALUE = ':',
+	/* of commands that choose sockets */
+	OPTION_PID = 256,
+	OPTION_FD,
+	OPTION_PORT,
+	OPTION_ALL,
+	OPTION_WAIT,
+	OPTION_REPLACE,
 };
 
 static const struct option long_options[] = {
@@ -98,6 +122,12 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "Version", no_argument, NULL, 'V' },
+	{ "pid", required_argument, NULL, OPTION_PID },
+	{ "fd", required_argument, NULL, OPTION_FD },
+	{ "port", required_argument, NULL, OPTION_PORT },
+	{ "all", no_argument, NULL, OPTION_ALL },
+	{ "wait", required_argument, NULL, OPTION_WAIT },
+	{ "replace", no_argument, NULL, OPTION_REPLACE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -106,6 +136,7 @@ struct line {
 	char **words; /* in the place of argv */
 	int n;
 	bool help, version;
+	const char *chooses; /* an option that chooses sockets */
 	char error[256]; /* the first one; empty: none */
 };
 
@@ -115,6 +146,61 @@ static bool is_word(const char *argument)
 		return true;
 	/* a negative number is the value of a word */
 	return isdigit((unsigned char)argument[1]) || argument[1] == '.';
+}
+
+static void set_error(struct line *line, const char *form, const char *word)
+{
+	if (!*line->error)
+		snprintf(line->error, sizeof(line->error), form, word);
+}
+
+static void take_number(struct line *line, const char *what, uint32_t least,
+			uint32_t most, uint32_t *to)
+{
+	char form[64];
+
+	if (!parse_count(optarg, to) && *to >= least && *to <= most)
+		return;
+	snprintf(form, sizeof(form), "invalid %s \"%%s\"", what);
+	set_error(line, form, optarg);
+}
+
+static void take_choice(struct line *line, const char *what, uint32_t most,
+			uint32_t choices[CHOICES], unsigned int *n)
+{
+	if (*n == CHOICES)
+		set_error(line, "too many sockets: take --all%s", "");
+	else
+		take_number(line, what, 0, most, &choices[(*n)++]);
+}
+
+/* How commands choose sockets; false: it is no such option. */
+static bool take_selection(struct line *line, int option)
+{
+	switch (option) {
+	case OPTION_PID:
+		take_number(line, "pid", 1, INT32_MAX, &selection.pid);
+		return true;
+	case OPTION_FD:
+		take_choice(line, "fd", INT32_MAX, selection.fds,
+			    &selection.n_fds);
+		return true;
+	case OPTION_PORT:
+		take_choice(line, "port", UINT16_MAX, selection.ports,
+			    &selection.n_ports);
+		return true;
+	case OPTION_WAIT:
+		take_number(line, "wait", 0, 86400, &selection.wait);
+		return true;
+	case OPTION_ALL:
+		selection.all = true;
+		return true;
+	case OPTION_REPLACE:
+		selection.replace = true;
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void take_option(struct line *line, int option, const char *argument)
@@ -135,15 +221,17 @@ static void take_option(struct line *line, int option, const char *argument)
 	case 'V':
 		line->version = true;
 		return;
+	case OPTION_NO_VALUE:
+		set_error(line, "missing value of option \"%s\"", argument);
+		return;
+	case OPTION_UNKNOWN:
+		set_error(line, "unknown option \"%s\"", argument);
+		return;
 	default:
 		break;
 	}
-	if (*line->error)
-		return;
-	snprintf(line->error, sizeof(line->error),
-		 option == OPTION_NO_VALUE ? "option \"%s\" needs a value" :
-					     "unknown option \"%s\"",
-		 argument);
+	if (take_selection(line, option))
+		line->chooses = argument;
 }
 
 /*
@@ -185,6 +273,9 @@ static int run(const struct line *line)
 				 line->error);
 	if (line->n && !command)
 		return bad_usage("", "unknown command \"%s\"", line->words[0]);
+	if (line->chooses && command && !command->chooses)
+		return bad_usage(command->name, "unexpected option \"%s\"",
+				 line->chooses);
 	if (line->help)
 		return print_usage(command);
 	if (line->version)

@@ -182,3 +182,19 @@ int bad_usage(const char *command, const char *fmt, ...)
 	print_sentence("error", command, sentence);
 	return EXIT_USAGE;
 }
+
+int invalid(const char *command, const char *key, const char *word,
+	    const char *form)
+{
+	return bad_usage(command, "invalid %s \"%s\": give %s", key, word,
+			 form);
+}
+
+int read_name(const char *command, const char *key, char *to, size_t size,
+	      const char *word)
+{
+	if ((size_t)snprintf(to, size, "%s", word) < size)
+		return EXIT_DONE;
+	return bad_usage(command, "invalid %s \"%s\": longer than %zu bytes",
+			 key, word, size - 1);
+}

@@ -143,19 +143,21 @@ static int may_fall_back(int err, const struct qos_params *params)
 
 static int attach_kernel(int fd, const struct qs_sched *sched,
 			 const struct qs_attach *opt,
-			 const struct qos_params *params, __u32 forced)
+			 const struct qos_params *params, __u32 forced,
+			 int managed)
 {
 	int err;
 
 	if (!setsockopt(fd, SOL_QSOCKETS, QS_ATTACH, opt, sizeof(*opt)))
 		return forced ? check_engine(fd, forced) : 0;
 	err = errno;
-	if (!forced && may_fall_back(err, params))
+	if (!forced && !managed && may_fall_back(err, params))
 		return qs_inproc_attach(fd, sched, opt);
 	return attach_fail(fd, err, params);
 }
 
-static int attach(int fd, const struct qos_params *params)
+/* `managed`: never by the process's own engine. */
+static int attach(int fd, const struct qos_params *params, int managed)
 {
 	const struct qs_sched *sched;
 	struct qs_attach opt;
@@ -176,9 +178,14 @@ static int attach(int fd, const struct qos_params *params)
 		return err;
 	if (qs_inproc_on() && qs_inproc_has(fd))
 		return attach_fail(fd, EALREADY, params);
-	if (qs_inproc_wanted(params) == 1)
+	if (!managed && qs_inproc_wanted(params) == 1)
 		return qs_inproc_attach(fd, sched, &opt);
-	return attach_kernel(fd, sched, &opt, params, forced);
+	return attach_kernel(fd, sched, &opt, params, forced, managed);
+}
+
+int qs_attach_managed(int fd, const struct qos_params *params)
+{
+	return attach(fd, params, 1);
 }
 
 /* The scheduler to change to when params do not say. */
@@ -257,7 +264,7 @@ static int change(int fd, const struct qos_params *params)
 
 QS_PUBLIC int qattach(int fd, struct qos_params *params)
 {
-	return qs_return(attach(fd, params));
+	return qs_return(attach(fd, params, 0));
 }
 
 QS_PUBLIC int qsocket(int domain, int type, int protocol,
@@ -268,7 +275,7 @@ QS_PUBLIC int qsocket(int domain, int type, int protocol,
 	fd = socket(domain, type, protocol);
 	if (fd < 0)
 		return qs_return(qs_fail(errno, "socket: %s", strerror(errno)));
-	err = attach(fd, params);
+	err = attach(fd, params, 0);
 	if (!err)
 		return fd;
 	close(fd);

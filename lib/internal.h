@@ -113,6 +113,9 @@ int qs_params_check(const struct qos_params *params);
 /* An IP socket? Else the error that says what it is. */
 int qs_fd_check(int fd);
 
+/* qattach() where the process's own engine is of no use: the socket is another's. */
+int qs_attach_managed(int fd, const struct qos_params *params);
+
 /* Of a call that needs an attached socket. */
 int qs_attached_fail(int fd, int err);
 

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * qsock attach and detach: the sockets of another process, which knows nothing of
+ * it. What is set on our descriptor of a socket holds for the socket, and stays
+ * when qsock ends.
+ *
+ * Such a process says nothing of its messages: each packet is a unit, and none has
+ * a deadline of its own.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "sockets.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+#define DRAIN_MS 1000 /* for what is queued as best effort to leave */
+
+struct selection selection;
+
+/* ---- words */
+
+enum {
+	GIVEN_OLN = 1,
+	GIVEN_OLD = 2,
+	GIVEN_PERIOD = 4,
+	GIVEN_ENGINE = 8,
+};
+
+struct wish {
+	struct qos_params params;
+	struct q_dwcs_attr attr;
+	unsigned int given; /* GIVEN_* */
+};
+
+static int read_loss(const char *word, struct q_dwcs_attr *attr)
+{
+	const char *slash = strchr(word, '/');
+	char oln[16];
+
+	if (!slash || (size_t)(slash - word) >= sizeof(oln))
+		return invalid("attach", "loss", word, "LOST/OF such as 2/9");
+	snprintf(oln, sizeof(oln), "%.*s", (int)(slash - word), word);
+	if (parse_count(oln, &attr->oln) || parse_count(slash + 1, &attr->old))
+		return invalid("attach", "loss", word, "LOST/OF such as 2/9");
+	return EXIT_DONE;
+}
+
+static int read_oln(const char *word, struct q_dwcs_attr *attr)
+{
+	return parse_count(word, &attr->oln) ?
+		       invalid("attach", "oln", word, "a number") :
+		       EXIT_DONE;
+}
+
+static int read_old(const char *word, struct q_dwcs_attr *attr)
+{
+	return parse_count(word, &attr->old) ?
+		       invalid("attach", "old", word, "a number") :
+		       EXIT_DONE;
+}
+
+static int read_ipg(const char *word, struct q_dwcs_attr *attr)
+{
+	return parse_time(word, &attr->ipg) ?
+		       invalid("attach", "ipg", word, "a time such as 20ms") :
+		       EXIT_DONE;
+}
+
+static int read_fps(const char *word, struct q_dwcs_attr *attr)
+{
+	uint32_t n;
+
+	if (parse_count(word, &n) || !n || n > 100000)
+		return invalid("attach", "fps", word,
+			       "a number from 1 to 100000");
+	attr->ipg = DWCS_FPS(n);
+	return EXIT_DONE;
+}
+
+/* The library refuses another engine than the environment says. */
+static int read_engine(const char *word, struct q_dwcs_attr *attr)
+{
+	(void)attr;
+	if (strcmp(word, "kernel") && strcmp(word, "bands"))
+		return invalid("attach", "engine", word,
+			       "\"kernel\" or \"bands\"");
+	if (setenv("QSOCKETS_ENGINE", word, 1)) {
+		qs_fail(errno, "%s", strerror(errno));
+		return failed("attach");
+	}
+	return EXIT_DONE;
+}
+
+static const struct key {
+	const char *name;
+	int (*read)(const char *word, struct q_dwcs_attr *attr);
+	unsigned int gives;
+	uint32_t flag; /* of a word without a value */
+} keys[] = {
+	{ "loss", read_loss, GIVEN_OLN | GIVEN_OLD, 0 },
+	{ "oln", read_oln, GIVEN_OLN, 0 },
+	{ "old", read_old, GIVEN_OLD, 0 },
+	{ "ipg", read_ipg, GIVEN_PERIOD, 0 },
+	{ "fps", read_fps, GIVEN_PERIOD, 0 },
+	{ "engine", read_engine, GIVEN_ENGINE, 0 },
+	{ "non-droppable", NULL, 0, DWCS_NON_DROPPABLE },
+	{ "work-conserving", NULL, 0, DWCS_WORK_CONSERVING },
+};
+
+#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static const struct key *find_key(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < N_KEYS; i++)
+		if (!strcmp(keys[i].name, word))
+			return &keys[i];
+	return NULL;
+}
+
+static int read_attributes(int argc, char **argv, struct wish *wish)
+{
+	int i, status = EXIT_DONE;
+	const struct key *key;
+
+	for (i = 0; i < argc && status == EXIT_DONE; i++) {
+		key = find_key(argv[i]);
+		if (!key)
+			return bad_usage("attach", "unexpected argument \"%s\"",
+					 argv[i]);
+		wish->attr.stream_flags |= key->flag;
+		if (!key->read)
+			continue;
+		if (wish->given & key->gives)
+			return bad_usage("attach",
+					 "\"%s\" is set already by another "
+					 "word",
+					 argv[i]);
+		wish->given |= key->gives;
+		if (i + 1 == argc)
+			return bad_usage("attach", "missing value of \"%s\"",
+					 argv[i]);
+		status = key->read(argv[++i], &wish->attr);
+	}
+	return status;
+}
+
+static int read_wish(int argc, char **argv, struct wish *wish)
+{
+	struct qos_params *params = &wish->params;
+	int status;
+
+	if (argc < 2)
+		return bad_usage("attach",
+				 argc ? "missing scheduler" :
+					"missing device: name one, or - for "
+					"the one that is managed");
+	params->attributes = &wish->attr;
+	status = read_name("attach", "device", params->dev, sizeof(params->dev),
+			   strcmp(argv[0], "-") ? argv[0] : "");
+	if (status == EXIT_DONE)
+		status = read_name("attach", "scheduler", params->name,
+				   sizeof(params->name), argv[1]);
+	if (status == EXIT_DONE)
+		status = read_attributes(argc - 2, argv + 2, wish);
+	return status;
+}
+
+static int check_selection(const char *command)
+{
+	if (!selection.pid)
+		return bad_usage(command, "missing --pid");
+	if (selection.all && (selection.n_fds || selection.n_ports))
+		return bad_usage(command, "--all goes without --fd and --port");
+	return EXIT_DONE;
+}
+
+/* ---- what was done */
+
+static void print_taken(const struct taken *t, const struct qos_info *info)
+{
+	char flow[FLOW_SIZE], dev[4 * IF_NAMESIZE];
+
+	printf("process %u fd %d: %s", selection.pid, t->number,
+	       print_flow(&t->flow, flow));
+	if (info)
+		printf(" attached to %s, scheduler %s, engine %s\n",
+		       clean_text(info->dev, dev, sizeof(dev)), info->name,
+		       qs_engine_name(info->engine));
+	else
+		printf(" detached\n");
+}
+
+static struct json_object *taken_json(const struct taken *t,
+				      const struct qos_info *info)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_number(o, "pid", selection.pid);
+	add_number(o, "fd", t->number);
+	add_number(o, "inode", t->inode);
+	add_flow(o, &t->flow);
+	add_bool(o, "attached", info);
+	if (info) {
+		add_text(o, "ifname", info->dev);
+		add_text(o, "scheduler", info->name);
+		add_text(o, "engine", qs_engine_name(info->engine));
+	}
+	return o;
+}
+
+static void print_all(const struct sockets *sockets)
+{
+	struct json_object *a = NULL;
+	const struct taken *t;
+	struct qos_info info;
+	unsigned int i;
+	bool attached;
+
+	if (output.json)
+		a = json_object_new_array();
+	for (i = 0; i < sockets->n; i++) {
+		t = &sockets->taken[i];
+		if (!t->done)
+			continue;
+		attached = !qinfo(t->fd, &info, sizeof(info));
+		if (a)
+			json_object_array_add(
+				a, taken_json(t, attached ? &info : NULL));
+		else
+			print_taken(t, attached ? &info : NULL);
+	}
+	if (a)
+		print_json(a);
+}
+
+/* ---- attach */
+
+/*
+ * What is queued as best effort would be overtaken by what follows. So a datagram
+ * socket is attached when it has nothing there, unless that takes too long.
+ */
+static void wait_until_sent(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	socklen_t len = sizeof(int);
+	int type, queued, i;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
+	    type != SOCK_DGRAM)
+		return;
+	for (i = 0; i < DRAIN_MS; i++) {
+		if (ioctl(fd, SIOCOUTQ, &queued) || !queued)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static bool is_elsewhere(int fd)
+{
+	socklen_t len = sizeof(__u64);
+	__u64 theirs, ours;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &theirs, &len) &&
+	       !qs_netns_cookie(&ours) && theirs != ours;
+}
+
+/* The library's sentence is about our descriptor. */
+static int attach_fail(const struct taken *t, int err,
+		       const struct qos_params *params)
+{
+	char why[400];
+
+	if (err == EALREADY)
+		return qs_fail(err,
+			       "process %u, fd %d: attached already: use "
+			       "--replace, or detach it first",
+			       selection.pid, t->number);
+	if (err == EOPNOTSUPP && is_elsewhere(t->fd))
+		return qs_fail(err,
+			       "process %u, fd %d: the socket is in another "
+			       "network namespace, where no such device is "
+			       "managed: run \"nsenter -t %u -n qsock init %s "
+			       "%s\"",
+			       selection.pid, t->number, selection.pid,
+			       *params->dev ? params->dev : "DEV",
+			       params->name);
+	snprintf(why, sizeof(why), "%s", qsock_errmsg());
+	return qs_fail(err, "process %u, fd %d: %s", selection.pid, t->number,
+		       why);
+}
+
+/* Changed in place, or moved if it is attached elsewhere. */
+static int replace(struct taken *t, struct qos_params *params)
+{
+	if (!qchange(t->fd, params))
+		return 0;
+	if (errno != EINVAL || qdetach(t->fd))
+		return -errno;
+	return qs_attach_managed(t->fd, params);
+}
+
+static int attach_one(struct taken *t, struct qos_params *params)
+{
+	int err;
+
+	wait_until_sent(t->fd);
+	err = qs_attach_managed(t->fd, params);
+	t->fresh = !err;
+	if (err == -EALREADY && selection.replace)
+		err = replace(t, params);
+	t->done = !err;
+	return err ? attach_fail(t, -err, params) : 0;
+}
+
+/* All, or none but those that were replaced. */
+static int attach_all(struct sockets *sockets, struct qos_params *params)
+{
+	unsigned int i;
+	char why[512];
+	int err = 0;
+
+	for (i = 0; !err && i < sockets->n; i++)
+		err = attach_one(&sockets->taken[i], params);
+	if (!err)
+		return 0;
+	snprintf(why, sizeof(why), "%s", qsock_errmsg());
+	for (i = 0; i < sockets->n; i++)
+		if (sockets->taken[i].fresh)
+			qdetach(sockets->taken[i].fd);
+	return qs_fail(-err, "%s", why);
+}
+
+int attach_command(int argc, char **argv)
+{
+	QS_AUTO(sockets_close) struct sockets sockets = SOCKETS_NONE;
+	struct wish wish = { .given = 0 };
+	int status;
+
+	status = check_selection("attach");
+	if (status == EXIT_DONE)
+		status = read_wish(argc, argv, &wish);
+	if (status != EXIT_DONE)
+		return status;
+	if (sockets_take(&selection, &sockets) ||
+	    attach_all(&sockets, &wish.params))
+		return failed("attach");
+	print_all(&sockets);
+	return EXIT_DONE;
+}
+
+/* ---- detach */
+
+/* With --all, those that are attached. */
+static int detach_all(struct sockets *sockets)
+{
+	unsigned int i, n = 0;
+	struct taken *t;
+
+	for (i = 0; i < sockets->n; i++) {
+		t = &sockets->taken[i];
+		t->done = !qdetach(t->fd);
+		n += t->done;
+		if (t->done || (errno == ENOTCONN && selection.all))
+			continue;
+		return qs_fail(errno, "process %u, fd %d: %s", selection.pid,
+			       t->number,
+			       errno == ENOTCONN ? "not attached" :
+						   strerror(errno));
+	}
+	return n ? 0 :
+		   qs_fail(ENOTCONN, "process %u has no attached socket",
+			   selection.pid);
+}
+
+int detach_command(int argc, char **argv)
+{
+	QS_AUTO(sockets_close) struct sockets sockets = SOCKETS_NONE;
+	int status;
+
+	status = check_selection("detach");
+	if (status != EXIT_DONE)
+		return status;
+	if (argc)
+		return bad_usage("detach", "unexpected argument \"%s\"",
+				 argv[0]);
+	if (sockets_take(&selection, &sockets) || detach_all(&sockets))
+		return failed("detach");
+	print_all(&sockets);
+	return EXIT_DONE;
+}

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Meson describes the build; these are the commands in README.
 BUILD = build
-PREFIX = /usr/local
-DESTDIR =
+prefix ?= /usr/local
+PREFIX ?= $(prefix)
+# Below PREFIX. Debian's loader and pkg-config search lib without being told to.
+LIBDIR ?= lib
+DESTDIR ?=
 MESON_OPTIONS =
 BENCH =
 TEST =
@@ -17,7 +20,7 @@ compile: | $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -n | grep -q 'no work to do' || ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	@meson setup --prefix=$(PREFIX) $(MESON_OPTIONS) $(BUILD)
+	@meson setup '--prefix=$(PREFIX)' '--libdir=$(LIBDIR)' $(MESON_OPTIONS) $(BUILD)
 
 # What setup-test has installed may have been missing when Meson looked.
 enable-tests: | $(BUILD)/build.ninja
@@ -43,14 +46,15 @@ bench-quick: setup-bench enable-bench compile
 check-style: setup-test enable-tests compile
 	@scripts/check
 
-install: all
-	@meson configure --prefix=$(PREFIX) $(BUILD)
-	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
-	@test -n "$(DESTDIR)" || /sbin/ldconfig
+install uninstall: all
+	@meson configure '--prefix=$(PREFIX)' '-Dlibdir=$(LIBDIR)' $(BUILD)
+	@BUILD='$(abspath $(BUILD))' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' \
+		DESTDIR=$(if $(DESTDIR),"$$(realpath -ms -- '$(DESTDIR)')") scripts/install $@
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all compile enable-tests enable-bench demo test bench bench-quick check-style install clean
+.PHONY: all compile enable-tests enable-bench demo test bench bench-quick check-style \
+	install uninstall clean
 # One recipe after the other; ninja uses all CPUs.
 .NOTPARALLEL:

@@ -120,10 +120,24 @@ typedef struct refcount_struct {
 	atomic_t refs;
 } refcount_t;
 
+struct inode {
+	unsigned long i_ino;
+};
+
+struct socket {
+	short state;
+};
+
+struct socket_alloc {
+	struct socket socket; /* the first member */
+	struct inode vfs_inode;
+};
+
 struct sock {
 	refcount_t sk_wmem_alloc;
 	int sk_wmem_queued;
 	int sk_sndbuf;
+	struct socket *sk_socket;
 };
 
 struct tcp_sock {

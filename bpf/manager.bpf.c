@@ -108,6 +108,17 @@ static __always_inline struct qs_dev *find_dev(struct bpf_sockopt *ctx,
 	return qs_dev(*i);
 }
 
+/* By which qsock show finds who has the socket; 0: it cannot be read here. */
+static __always_inline __u64 socket_inode(struct bpf_sock *bsk)
+{
+	struct sock *sk = QS_KERNEL_CAST(bsk, struct sock);
+	struct socket *socket = QS_KERNEL_READ(sk, sk_socket);
+	struct socket_alloc *alloc;
+
+	alloc = QS_KERNEL_CAST(socket, struct socket_alloc);
+	return QS_KERNEL_READ(alloc, vfs_inode.i_ino);
+}
+
 static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -149,6 +160,7 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	write_attr(s, &a);
 	s->pid = bpf_get_current_pid_tgid() >> 32;
 	s->uid = bpf_get_current_uid_gid();
+	s->inode = socket_inode(sk);
 	ss->dev_gen = dev->gen;
 	ss->stream = i;
 	ss->gen = QS_LIFE_GEN(s->life) + 1;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* qsock show: the managed devices and their streams. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "holders.h"
 #include "schedulers/common/info.h"
 
 /* ---- text */
@@ -47,8 +48,66 @@ static void statistics_text(const struct qos_info *o)
 		       print_rate(o->reserved, rate), o->unit_bytes);
 }
 
-static void stream_text(const struct qs_stream_view *v)
+#define WIDTH 80
+#define INDENT 7
+
+/* A line below the stream's that goes on in the next one when it is full. */
+static void print_word(int *column, const char *word)
 {
+	int len = (int)strlen(word);
+
+	if (*column && *column + 1 + len > WIDTH) {
+		putchar('\n');
+		*column = 0;
+	}
+	if (!*column)
+		*column = printf("%*s%s", INDENT, "", word);
+	else
+		*column += printf(" %s", word);
+}
+
+static void holders_text(int *column, const struct owner *o)
+{
+	char command[4 * sizeof(o->holders->command)], word[128];
+	unsigned int i;
+
+	for (i = 0; i < o->n_holders; i++) {
+		snprintf(word, sizeof(word), "%s(\"%s\",pid=%u,fd=%u)%s",
+			 i ? "" : "users:(",
+			 clean_text(o->holders[i].command, command,
+				    sizeof(command)),
+			 o->holders[i].pid, o->holders[i].fd,
+			 i + 1 < o->n_holders ? "," : ")");
+		print_word(column, word);
+	}
+}
+
+/* In the words of ss -ep. */
+static void owner_text(const struct owner *o)
+{
+	char word[FLOW_SIZE], path[PATH_MAX], line[PATH_MAX + 16];
+	int column = 0;
+
+	if (o->flow.protocol) {
+		print_word(&column, print_flow(&o->flow, word));
+		snprintf(word, sizeof(word), "sk:%llx",
+			 (unsigned long long)o->cookie);
+		print_word(&column, word);
+	}
+	holders_text(&column, o);
+	if (o->cgroup) {
+		snprintf(line, sizeof(line), "cgroup:%s",
+			 clean_text(o->cgroup, path, sizeof(path)));
+		print_word(&column, line);
+	}
+	if (column)
+		putchar('\n');
+}
+
+static void stream_text(const struct qs_stream_view *v,
+			const struct owners *owners)
+{
+	const struct owner *owner = owner_of(owners, v);
 	const struct qos_info *o = &v->info;
 	unsigned long long dropped, sent = o->sent_units;
 	char ipg[NUMBER_SIZE], loss[NUMBER_SIZE], flags[4];
@@ -61,6 +120,8 @@ static void stream_text(const struct qs_stream_view *v)
 	       o->backlog_packets, sent, (unsigned long long)o->late_units,
 	       dropped, (unsigned long long)o->violations,
 	       v->closed ? " closed" : "");
+	if (owner)
+		owner_text(owner);
 	if (output.statistics)
 		statistics_text(o);
 }
@@ -78,7 +139,8 @@ static void reserved_text(const struct qs_device_view *v)
 		       "\"vds\" keeps to that\n");
 }
 
-static void device_text(const struct qs_device_view *v)
+static void device_text(const struct qs_device_view *v,
+			const struct owners *owners)
 {
 	const struct qs_dev *d = &v->dev;
 	char rate[NUMBER_SIZE], name[4 * QS_NAME_LEN];
@@ -119,7 +181,7 @@ static void device_text(const struct qs_device_view *v)
 		       "STREAM", "PID", "UID", "OLN/OLD", "IPG", "FLAGS",
 		       "BACKLOG", "SENT", "LATE", "DROPPED", "VIOL");
 	for (i = 0; i < v->streams; i++)
-		stream_text(&v->stream[i]);
+		stream_text(&v->stream[i], owners);
 }
 
 /* ---- JSON */
@@ -137,7 +199,43 @@ static struct json_object *flags_json(uint32_t flags)
 	return a;
 }
 
-static struct json_object *stream_json(const struct qs_stream_view *v)
+static struct json_object *holders_json(const struct owner *o)
+{
+	struct json_object *a = json_object_new_array(), *j;
+	unsigned int i;
+
+	for (i = 0; o && i < o->n_holders; i++) {
+		j = json_object_new_object();
+		add_text(j, "command", o->holders[i].command);
+		add_number(j, "pid", o->holders[i].pid);
+		add_number(j, "fd", o->holders[i].fd);
+		json_object_array_add(a, j);
+	}
+	return a;
+}
+
+/* Null is what is not known. */
+static void owner_json(struct json_object *j, const struct qs_stream_view *v,
+		       const struct owner *o)
+{
+	static const struct flow none;
+	char cookie[32];
+
+	add_flow(j, o ? &o->flow : &none);
+	if (o && o->cookie)
+		snprintf(cookie, sizeof(cookie), "%llx",
+			 (unsigned long long)o->cookie);
+	json_object_object_add(j, "cookie",
+			       o && o->cookie ? json_text(cookie) : NULL);
+	json_object_object_add(
+		j, "inode", v->inode ? json_object_new_uint64(v->inode) : NULL);
+	json_object_object_add(j, "cgroup",
+			       o && o->cgroup ? json_text(o->cgroup) : NULL);
+	json_object_object_add(j, "users", holders_json(o));
+}
+
+static struct json_object *stream_json(const struct qs_stream_view *v,
+				       const struct owners *owners)
 {
 	struct json_object *j = json_object_new_object();
 	const struct qos_info *o = &v->info;
@@ -146,6 +244,7 @@ static struct json_object *stream_json(const struct qs_stream_view *v)
 	add_number(j, "pid", v->pid);
 	add_number(j, "uid", v->uid);
 	add_bool(j, "closed", v->closed);
+	owner_json(j, v, owner_of(owners, v));
 	add_number(j, "oln", o->oln);
 	add_number(j, "old", o->old);
 	add_number(j, "ipg", o->ipg);
@@ -196,7 +295,8 @@ static void settings_json(struct json_object *j, const struct qs_device_view *v)
 	json_object_object_add(j, "streams", streams);
 }
 
-static struct json_object *device_json(const struct qs_device_view *v)
+static struct json_object *device_json(const struct qs_device_view *v,
+				       const struct owners *owners)
 {
 	struct json_object *j = json_object_new_object();
 	struct json_object *be = json_object_new_object();
@@ -218,36 +318,52 @@ static struct json_object *device_json(const struct qs_device_view *v)
 	add_number(be, "dropped", v->be_dropped);
 	json_object_object_add(j, "best_effort", be);
 	for (i = 0; i < v->streams; i++)
-		json_object_array_add(a, stream_json(&v->stream[i]));
+		json_object_array_add(a, stream_json(&v->stream[i], owners));
 	json_object_object_add(j, "stream", a);
 	return j;
 }
 
-static void devices_json(const struct qs_device_view *views, unsigned int n)
+static void devices_json(const struct qs_device_view *views, unsigned int n,
+			 const struct owners *owners)
 {
 	struct json_object *a = json_object_new_array();
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		json_object_array_add(a, device_json(&views[i]));
+		json_object_array_add(a, device_json(&views[i], owners));
 	print_json(a);
 }
 
 /* ---- */
 
+static void show_all(const struct qs_device_view *views, unsigned int n,
+		     const struct owners *owners)
+{
+	unsigned int i;
+
+	if (output.json)
+		devices_json(views, n, owners);
+	for (i = 0; !output.json && i < n; i++)
+		device_text(&views[i], owners);
+}
+
 static int show(const char *dev)
 {
+	QS_AUTO(owners_free) struct owners owners = OWNERS_NONE;
 	struct qs_device_view *views;
-	unsigned int i, n;
+	int status = EXIT_DONE;
+	unsigned int n;
 
 	if (qs_devices_read(dev, &views, &n))
 		return failed("show");
-	if (output.json)
-		devices_json(views, n);
-	for (i = 0; !output.json && i < n; i++)
-		device_text(&views[i]);
+	if (owners_find(views, n, &owners)) {
+		show_all(views, n, &owners);
+	} else {
+		qs_fail(ENOMEM, "no memory");
+		status = failed("show");
+	}
 	qs_devices_free(views, n);
-	return EXIT_DONE;
+	return status;
 }
 
 int show_command(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -289,6 +290,17 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* A process can have more sockets than we may have at first. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int sockets_take(const struct selection *selection, struct sockets *sockets)
 {
 	const uint64_t end = now_ms() + selection->wait * 1000ull;
@@ -301,6 +313,7 @@ int sockets_take(const struct selection *selection, struct sockets *sockets)
 	if (err)
 		return err;
 	p.pidfd = exit.fd = pidfd;
+	allow_descriptors();
 	for (;;) {
 		err = look(&p);
 		if (err != -ENOENT || now_ms() >= end)

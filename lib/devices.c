@@ -59,6 +59,7 @@ static void view_stream(const struct qs_dev *dev, struct qs_core *core,
 
 	v->pid = s->pid;
 	v->uid = s->uid;
+	v->inode = s->inode;
 	v->info.size = sizeof(v->info);
 	qs_info_fill(&v->info, dev, core, s, gen);
 }

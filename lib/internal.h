@@ -138,6 +138,9 @@ int qs_bpffs_path(char *path, int mount_it);
 /* The directory of a cgroup v2, "" for the root. */
 int qs_cgroup_open(const char *cgroup);
 
+/* The path of a cgroup v2, from its mount's root on; -Exxx: it is gone or cannot be seen. */
+int qs_cgroup_path(__u64 id, char path[PATH_MAX]);
+
 /* ---- netlink.c */
 
 struct qs_link {
@@ -315,7 +318,8 @@ __u32 qs_dev_find(const struct qs_system *sys, __u64 netns, __u32 ifindex,
 
 struct qs_stream_view {
 	__u32 id;
-	__u32 pid, uid;
+	__u32 pid, uid; /* who attached it */
+	__u64 inode; /* the socket's, 0 if not known */
 	int closed; /* only its queue is left */
 	struct qos_info info;
 };

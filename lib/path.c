@@ -145,3 +145,46 @@ int qs_cgroup_open(const char *cgroup)
 			       strerror(errno));
 	return fd;
 }
+
+#define FILEID_KERNFS 0xfe /* a handle that is an id */
+
+static int link_of(int fd, char path[PATH_MAX])
+{
+	char link[32];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, PATH_MAX - 1);
+	if (len < 0)
+		return -errno;
+	path[len] = 0;
+	return 0;
+}
+
+int qs_cgroup_path(__u64 id, char path[PATH_MAX])
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + sizeof(id)];
+	} h = { .handle = { .handle_bytes = sizeof(id),
+			    .handle_type = FILEID_KERNFS } };
+	QS_AUTO_FD int root = open_root(), fd = -1;
+	char top[PATH_MAX];
+	size_t len;
+
+	if (root < 0)
+		return -ENOENT;
+	memcpy(h.handle.f_handle, &id, sizeof(id));
+	fd = open_by_handle_at(root, &h.handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (link_of(root, top) || link_of(fd, path))
+		return -ENOENT;
+	len = strcmp(top, "/") ? strlen(top) : 0;
+	if (strncmp(path, top, len))
+		return -ENOENT;
+	memmove(path, path + len, strlen(path + len) + 1);
+	if (!*path)
+		strcpy(path, "/");
+	return 0;
+}

@@ -180,7 +180,8 @@ struct qs_stream {
 	__u32 zero;
 	__u64 spare_at, spare_bytes; /* when the spare rate was last found */
 	__u32 delay[QS_DELAYS];
-	__u64 zeroes[3]; /* whole lines */
+	__u64 inode; /* manager: the socket's, 0 if not known */
+	__u64 zeroes[2]; /* whole lines */
 };
 
 /* ---- what became of messages: a ring for each stream that asks */

@@ -5,56 +5,6 @@
 # shellcheck source=tests/vm/support/lab.sh
 . "${0%/*}/support/lab.sh"
 
-# start COMMAND...: HOLDER is its process, SAID its first line; descriptor 8 is its
-# standard input.
-start()
-{
-	mkfifo "$TMPDIR/in" "$TMPDIR/out"
-	"$@" <"$TMPDIR/in" >"$TMPDIR/out" &
-	HOLDER=$!
-	exec 8>"$TMPDIR/in" 9<"$TMPDIR/out"
-	rm "$TMPDIR/in" "$TMPDIR/out"
-	read -r SAID <&9
-}
-
-# holder [COMMAND...] -- STATEMENT: a Python process that runs the STATEMENT, and then
-# the lines of its standard input.
-holder()
-{
-	local prefix=()
-
-	while [ "$1" != -- ]; do
-		prefix+=("$1")
-		shift
-	done
-	start "${prefix[@]}" python3 -uc 'import os, socket, sys, threading
-UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
-def sock(family=socket.AF_INET, type=UDP, local=("0.0.0.0", 0), to=None):
-    s = socket.socket(family, type)
-    s.bind(local)
-    if to:
-        s.connect(to)
-    return s
-exec(sys.argv[1])
-for line in sys.stdin:
-    exec(line)
-    print("done")
-' "$2"
-}
-
-# tell STATEMENT: runs there.
-tell()
-{
-	echo "$1" >&8
-	read -r _ <&9
-}
-
-holder_end()
-{
-	exec 8>&- 9<&-
-	wait "$HOLDER"
-}
-
 PEER='to=("192.0.2.2", 5600)'
 ONE="a = sock($PEER); print(a.fileno(), a.getsockname()[1])"
 TWO="a = sock($PEER); b = sock(); print(a.fileno(), a.getsockname()[1], b.fileno(), b.getsockname()[1])"
@@ -99,7 +49,7 @@ check_equal "and the stream is gone" 0 "$(attached)"
 check_refused "once" "not attached" qsock detach --pid "$HOLDER" --fd "$FD"
 check "a socket is attached by its port" ours --port "$PORT" - dwcs
 check_equal "alone" 1 "$(attached)"
-holder_end
+hold_end
 check "with the program the stream ends" patiently is_attached 0
 check_refused "a process that is gone" "no process $HOLDER" ours eth0 dwcs
 
@@ -128,7 +78,7 @@ check_equal "and are attached then" 2 "$(attached)"
 check "all can be detached" qsock detach --pid "$HOLDER" --all
 check_equal "so that none is" 0 "$(attached)"
 check_refused "then there is none to detach" "no attached socket" qsock detach --pid "$HOLDER" --all
-holder_end
+hold_end
 
 # --- what else has a descriptor of it -----------------------------------------------
 
@@ -139,13 +89,13 @@ tell 'a.close()'
 check_equal "which stays until both are closed" 1 "$(attached)"
 tell 'b.close()'
 check "and goes then" patiently is_attached 0
-holder_end
+hold_end
 
 # The child waits for its standard input to end, which is the parent's too.
 holder -- "a = sock($PEER); print(os.fork() or exec('os.close(1); os.read(0, 1); os._exit(0)'))"
 check "a socket that a child has as well is attached" ours eth0 dwcs
 check "the child's is the same" grep -q "attached already" <(qsock attach --pid "${SAID##* }" eth0 dwcs 2>&1)
-holder_end
+hold_end
 check "the stream goes with the last of them" patiently is_attached 0
 
 holder -- 'threading.Thread(target=lambda: (print(threading.get_native_id()), sys.stdin.readline()), daemon=True).start(); import time; time.sleep(3600)'
@@ -162,10 +112,10 @@ read -r FD PORT LISTEN <<<"$SAID"
 check_refused "neither a listening socket nor a Unix one is listed" "has 2 IP sockets" ours eth0 dwcs
 check "a connection is attached" grep -qF \
 	"tcp 192.0.2.1:$PORT -> 192.0.2.1:$LISTEN attached" <(ours --fd "$FD" eth0 dwcs)
-holder_end
+hold_end
 holder -- 'a = sock(socket.AF_INET6, local=("::1", 0)); print(a.getsockname()[1])'
 check "IPv6 is printed as ss does" grep -qF "udp [::1]:$SAID -> * attached" <(ours eth0 dwcs)
-holder_end
+hold_end
 
 # --- who may ---------------------------------------------------------------------------
 
@@ -174,11 +124,11 @@ start setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups -- \
 check "a user may attach what is the user's own" as_nobody qsock attach --pid "$HOLDER" - dwcs
 check_equal "and it is attached" 1 "$(attached)"
 check "and detach it" as_nobody qsock detach --pid "$HOLDER"
-holder_end
+hold_end
 
 holder unshare --net -- 'a = sock(); print()'
 check_refused "a socket of another network namespace" "another network namespace" ours eth0 dwcs
-holder_end
+hold_end
 
 # --- a socket that is not there yet ------------------------------------------------------
 
@@ -187,7 +137,7 @@ holder -- 'print()'
 check "it is waited for" ours --wait 15 eth0 dwcs
 wait $!
 check_equal "and attached" 1 "$(attached)"
-holder_end
+hold_end
 holder -- 'print()'
 check_refused "but not for ever" "no IP socket" ours --wait 1 eth0 dwcs
 (sleep 0.3; kill "$HOLDER") &

@@ -102,6 +102,52 @@ hold_end()
 	wait "$HOLDER"
 }
 
+# --- a program that knows nothing of it ---------------------------------------------
+
+# start COMMAND...: HOLDER is its process, SAID its first line; descriptor 8 is its
+# standard input.
+start()
+{
+	mkfifo "$TMPDIR/in" "$TMPDIR/out"
+	"$@" <"$TMPDIR/in" >"$TMPDIR/out" &
+	HOLDER=$!
+	exec 8>"$TMPDIR/in" 9<"$TMPDIR/out"
+	rm "$TMPDIR/in" "$TMPDIR/out"
+	read -r SAID <&9
+}
+
+# holder [COMMAND...] -- STATEMENT: a Python process that runs the STATEMENT, and then
+# the lines of its standard input.
+holder()
+{
+	local prefix=()
+
+	while [ "$1" != -- ]; do
+		prefix+=("$1")
+		shift
+	done
+	start "${prefix[@]}" python3 -uc 'import os, socket, sys, threading
+UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
+def sock(family=socket.AF_INET, type=UDP, local=("0.0.0.0", 0), to=None):
+    s = socket.socket(family, type)
+    s.bind(local)
+    if to:
+        s.connect(to)
+    return s
+exec(sys.argv[1])
+for line in sys.stdin:
+    exec(line)
+    print("done")
+' "$2"
+}
+
+# tell STATEMENT: runs there.
+tell()
+{
+	echo "$1" >&8
+	read -r _ <&9
+}
+
 # --- refusals -------------------------------------------------------------------
 
 # check_refused NAME WORDS COMMAND...: it fails, and a sentence has the words.

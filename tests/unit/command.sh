@@ -57,7 +57,7 @@ run qsock -j
 check_equal "with -j alone too" "2|" "$STATUS|$OUT"
 check "as JSON" grep -q 'missing command' < <(words_of_error)
 refuses "an unknown command" 2 'unknown command "wrong"' wrong
-refuses "an unknown command before others" 2 'unknown command "wrong"' wrong show eth0
+refuses "an unknown command before others" 2 'unknown command "wrong"' wrong show nodev0
 refuses "an empty command" 2 'unknown command ""' ''
 refuses "more than a command" 2 'unknown command "shows"' shows
 refuses "an unknown option" 2 'unknown option "-x"' -x show
@@ -66,9 +66,9 @@ refuses "an unknown letter among others" 2 'unknown option "-px"' show -px
 refuses "a value that an option does not take" 2 '--pretty=1' --pretty=1 show
 refuses "a device too many" 2 'unexpected argument "eth1"' show eth0 eth1
 refuses "a command that is incomplete" 2 'missing device' fini
-refuses "another one" 2 'missing scheduler' init eth0
-refuses "a word without a value" 2 'missing value of "rate"' init eth0 dwcs rate
-refuses "an unknown word" 2 'unexpected argument "speed"' init eth0 dwcs speed 1mbit
+refuses "another one" 2 'missing scheduler' init nodev0
+refuses "a word without a value" 2 'missing value of "rate"' init nodev0 dwcs rate
+refuses "an unknown word" 2 'unexpected argument "speed"' init nodev0 dwcs speed 1mbit
 refuses "help of an unknown command" 2 'unknown command "wrong"' help wrong
 refuses "an option that comes after a wrong word" 2 'unknown option "-x"' wrong -x
 refuses "a name of other bytes than UTF-8" 2 'unknown command' $'\xff\xc3\x1b[2J'
@@ -76,13 +76,13 @@ refuses "a device that is not there" 1 '' fini nodev0
 refuses "a device whose name is not UTF-8" 1 '' fini $'\xff\x1bx'
 for word in 0x10mbit 1e3mbit nan inf 1.5.2 ' 10mbit' +10 -10 -1mbit 0 0mbit 1e400 99999999999tbit \
 	10mbi '' fast; do
-	run qsock init eth0 dwcs rate "$word"
+	run qsock init nodev0 dwcs rate "$word"
 	check_equal "rate \"$word\" is refused" "2|" "$STATUS|$OUT"
 	check "with what is wrong" grep -qF "invalid rate \"$word\"" <<<"$ERR"
 done
 for pair in 'limit 0' 'limit 1.5' 'streams -1' 'burst 0' 'burst 1e3' 'overhead 0x4' 'guarantee 0%' 'guarantee 80'; do
 	# shellcheck disable=SC2086
-	run qsock init eth0 dwcs $pair
+	run qsock init nodev0 dwcs $pair
 	check "$pair is refused" grep -qF "invalid ${pair% *} \"${pair#* }\"" <<<"$ERR"
 done
 
@@ -93,7 +93,7 @@ prints "-h too" 'usage: qsock [-j]' -h
 prints "--help too" 'usage: qsock [-j]' --help
 prints "-h after a command is about that" 'usage: qsock show [DEV]' show -h
 prints "before it too" 'usage: qsock show [DEV]' -h show
-prints "--help among words does nothing else" 'usage: qsock init DEV' init lo dwcs --help
+prints "--help among words does nothing else" 'usage: qsock init DEV' init nodev0 dwcs --help
 prints "help of a command" 'usage: qsock fini DEV' help fini
 prints "the version" 'qsock 0' -V
 prints "--version" 'qsock 0' --version

@@ -361,26 +361,42 @@ int attach_command(int argc, char **argv)
 
 /* ---- detach */
 
-/* With --all, those that are attached. */
-static int detach_all(struct sockets *sockets)
+static int detach_fail(const struct taken *t, int err)
+{
+	return qs_fail(err, "process %u, fd %d: %s", selection.pid, t->number,
+		       err == ENOTCONN ? "not attached" : strerror(err));
+}
+
+/* With --all, those that are attached; else each must be, or none is detached. */
+static int check_attached(struct sockets *sockets)
 {
 	unsigned int i, n = 0;
+	struct qos_info info;
 	struct taken *t;
 
 	for (i = 0; i < sockets->n; i++) {
 		t = &sockets->taken[i];
-		t->done = !qdetach(t->fd);
+		t->done = !qinfo(t->fd, &info, sizeof(info));
 		n += t->done;
-		if (t->done || (errno == ENOTCONN && selection.all))
-			continue;
-		return qs_fail(errno, "process %u, fd %d: %s", selection.pid,
-			       t->number,
-			       errno == ENOTCONN ? "not attached" :
-						   strerror(errno));
+		if (!t->done && (errno != ENOTCONN || !selection.all))
+			return detach_fail(t, errno);
 	}
 	return n ? 0 :
 		   qs_fail(ENOTCONN, "process %u has no attached socket",
 			   selection.pid);
+}
+
+static int detach_all(const struct sockets *sockets)
+{
+	const struct taken *t;
+	unsigned int i;
+
+	for (i = 0; i < sockets->n; i++) {
+		t = &sockets->taken[i];
+		if (t->done && qdetach(t->fd))
+			return detach_fail(t, errno);
+	}
+	return 0;
 }
 
 int detach_command(int argc, char **argv)
@@ -394,7 +410,8 @@ int detach_command(int argc, char **argv)
 	if (argc)
 		return bad_usage("detach", "unexpected argument \"%s\"",
 				 argv[0]);
-	if (sockets_take(&selection, &sockets) || detach_all(&sockets))
+	if (sockets_take(&selection, &sockets) || check_attached(&sockets) ||
+	    detach_all(&sockets))
 		return failed("detach");
 	print_all(&sockets);
 	return EXIT_DONE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* qsock: administers QSockets. See qsock(8). */
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -292,8 +293,8 @@ static int run(const struct line *line)
 static int finish(int status)
 {
 	if ((ferror(stdout) || fflush(stdout)) && status == EXIT_DONE) {
-		perror("qsock: standard output");
-		return EXIT_FAILED;
+		qs_fail(errno, "standard output: %s", strerror(errno));
+		return failed("");
 	}
 	return status;
 }

@@ -19,6 +19,7 @@
 #include "sockets.h"
 
 #define LOOK_MS 10 /* between two looks for a socket that is not there yet */
+#define SETTLE_MS 100 /* between two that must find as many */
 
 /* A process whose sockets are looked at. */
 struct process {
@@ -301,26 +302,49 @@ static void allow_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Who was waited for may still be opening sockets: they are all there when two
+ * looks find as many.
+ */
+static bool is_settled(const struct selection *s, const struct sockets *found,
+		       unsigned int before)
+{
+	return !s->wait || s->n_fds || s->n_ports || found->n == before;
+}
+
+static int wait_and_look(const struct process *p)
+{
+	const uint64_t end = now_ms() + p->selection->wait * 1000ull;
+	struct pollfd exit = { .fd = p->pidfd, .events = POLLIN };
+	unsigned int before = 0;
+	int err, pause;
+
+	for (;;) {
+		err = look(p);
+		if (err && (err != -ENOENT || now_ms() >= end))
+			return err;
+		if (!err && is_settled(p->selection, p->found, before))
+			return 0;
+		pause = err ? LOOK_MS : SETTLE_MS;
+		before = p->found->n;
+		sockets_close(p->found);
+		if (poll(&exit, 1, pause) > 0)
+			return take_fail(p, -1, ESRCH);
+	}
+}
+
 int sockets_take(const struct selection *selection, struct sockets *sockets)
 {
-	const uint64_t end = now_ms() + selection->wait * 1000ull;
-	QS_AUTO_FD int pidfd = -1;
 	struct process p = { .selection = selection, .found = sockets };
-	struct pollfd exit = { .events = POLLIN };
+	QS_AUTO_FD int pidfd = -1;
 	int err;
 
 	err = process_open(selection->pid, &pidfd);
 	if (err)
 		return err;
-	p.pidfd = exit.fd = pidfd;
+	p.pidfd = pidfd;
 	allow_descriptors();
-	for (;;) {
-		err = look(&p);
-		if (err != -ENOENT || now_ms() >= end)
-			return err;
-		if (poll(&exit, 1, LOOK_MS) > 0)
-			return take_fail(&p, -1, ESRCH);
-	}
+	return wait_and_look(&p);
 }
 
 void sockets_close(struct sockets *sockets)

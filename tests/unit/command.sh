@@ -86,6 +86,11 @@ for pair in 'limit 0' 'limit 1.5' 'streams -1' 'burst 0' 'burst 1e3' 'overhead 0
 	check "$pair is refused" grep -qF "invalid ${pair% *} \"${pair#* }\"" <<<"$ERR"
 done
 
+STATUS=0
+qsock -j help 2>"$TMPDIR/err" >/dev/full || STATUS=$?
+check_equal "output that does not get out is a failure" 1 "$STATUS"
+check "of which JSON says why" grep -q 'standard output: ' < <(words_of_error)
+
 # --- what is right ----------------------------------------------------------------
 
 prints "help is the usage" 'usage: qsock [-j]' help

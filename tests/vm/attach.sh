@@ -73,6 +73,9 @@ check_equal "both are" 2 "$(attached)"
 check "one can be detached" qsock detach --pid "$HOLDER" --fd "$OTHER_FD"
 check_refused "where one is attached already" "fd $FD: attached already" ours --all eth0 dwcs
 check_equal "the other one is left as it was" 1 "$(attached)"
+check_refused "nor is one detached beside one that is not attached" "fd $OTHER_FD: not attached" \
+	qsock detach --pid "$HOLDER" --fd "$FD" --fd "$OTHER_FD"
+check_equal "so that one stays" 1 "$(attached)"
 check "both may be named" ours --replace --fd "$FD" --port "$OTHER_PORT" eth0 dwcs
 check_equal "and are attached then" 2 "$(attached)"
 check "all can be detached" qsock detach --pid "$HOLDER" --all
@@ -137,6 +140,12 @@ holder -- 'print()'
 check "it is waited for" ours --wait 15 eth0 dwcs
 wait $!
 check_equal "and attached" 1 "$(attached)"
+hold_end
+holder -- 'import time; print()'
+(sleep 0.3; echo 'a = sock(); time.sleep(0.05); b = sock()' >&8) &
+check "and so is the one that the program opens next" ours --wait 15 --all eth0 dwcs
+wait $!
+check_equal "both are attached" 2 "$(attached)"
 hold_end
 holder -- 'print()'
 check_refused "but not for ever" "no IP socket" ours --wait 1 eth0 dwcs

@@ -10,6 +10,9 @@ QS_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/qsockets
 # shellcheck disable=SC2034
 STATUS_SKIPPED=77
 
+# Who became root by su without "-" lacks these, and dpkg wants them.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 # die STATUS SENTENCE...: the sentence says what to do next.
@@ -59,7 +62,7 @@ suite_options()
 suite_update()
 {
 	suite_options "$1"
-	apt-get "${SUITE_OPTIONS[@]}" -qq update >&2
+	apt-get "${SUITE_OPTIONS[@]}" -o APT::Update::Error-Mode=any -qq update >&2
 }
 
 # draw NAME OPTION...: gnuplot makes NAME.svg and NAME.png, as bench/plot/*.gp say. It

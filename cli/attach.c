@@ -166,8 +166,10 @@ static int read_wish(int argc, char **argv, struct wish *wish)
 					"missing device: name one, or - for "
 					"the one that is managed");
 	params->attributes = &wish->attr;
-	status = read_name("attach", "device", params->dev, sizeof(params->dev),
-			   strcmp(argv[0], "-") ? argv[0] : "");
+	status = EXIT_DONE;
+	if (strcmp(argv[0], "-") != 0)
+		status = read_name("attach", "device", params->dev,
+				   sizeof(params->dev), argv[0]);
 	if (status == EXIT_DONE)
 		status = read_name("attach", "scheduler", params->name,
 				   sizeof(params->name), argv[1]);
@@ -187,58 +189,108 @@ static int check_selection(const char *command)
 
 /* ---- what was done */
 
-static void print_taken(const struct taken *t, const struct qos_info *info)
+/* The devices, where the caller may see them. */
+struct views {
+	struct qs_device_view *view;
+	unsigned int n;
+};
+
+static void read_views(struct views *views)
+{
+	if (qs_privilege_check() ||
+	    qs_devices_read(NULL, &views->view, &views->n))
+		views->view = NULL;
+}
+
+static void free_views(const struct views *views)
+{
+	if (views->view)
+		qs_devices_free(views->view, views->n);
+}
+
+static const struct qs_stream_view *stream_of(const struct views *views,
+					      const char *dev, ino_t inode)
+{
+	const struct qs_device_view *v;
+	unsigned int i, k;
+
+	for (i = 0; i < views->n; i++) {
+		v = &views->view[i];
+		for (k = 0; !strcmp(v->dev.name, dev) && k < v->streams; k++)
+			if (v->stream[k].inode == inode && !v->stream[k].closed)
+				return &v->stream[k];
+	}
+	return NULL;
+}
+
+/* What became of a socket. */
+struct result {
+	const struct taken *taken;
+	const struct qos_info *info; /* NULL: it is not attached */
+	const struct qs_stream_view *stream; /* NULL: not known */
+};
+
+static void result_text(const struct result *r)
 {
 	char flow[FLOW_SIZE], dev[4 * IF_NAMESIZE];
 
-	printf("process %u fd %d: %s", selection.pid, t->number,
-	       print_flow(&t->flow, flow));
-	if (info)
-		printf(" attached to %s, scheduler %s, engine %s\n",
-		       clean_text(info->dev, dev, sizeof(dev)), info->name,
-		       qs_engine_name(info->engine));
-	else
-		printf(" detached\n");
+	printf("process %u fd %d: %s", selection.pid, r->taken->number,
+	       print_flow(&r->taken->flow, flow));
+	if (!r->info) {
+		puts(" detached");
+		return;
+	}
+	printf(" attached to %s, scheduler %s, engine %s",
+	       clean_text(r->info->dev, dev, sizeof(dev)), r->info->name,
+	       qs_engine_name(r->info->engine));
+	if (r->stream)
+		printf(", stream %u", r->stream->id);
+	putchar('\n');
 }
 
-static struct json_object *taken_json(const struct taken *t,
-				      const struct qos_info *info)
+static struct json_object *result_json(const struct result *r)
 {
 	struct json_object *o = json_object_new_object();
 
 	add_number(o, "pid", selection.pid);
-	add_number(o, "fd", t->number);
-	add_number(o, "inode", t->inode);
-	add_flow(o, &t->flow);
-	add_bool(o, "attached", info);
-	if (info) {
-		add_text(o, "ifname", info->dev);
-		add_text(o, "scheduler", info->name);
-		add_text(o, "engine", qs_engine_name(info->engine));
-	}
+	add_number(o, "fd", r->taken->number);
+	add_number(o, "inode", r->taken->inode);
+	add_flow(o, &r->taken->flow);
+	add_bool(o, "attached", r->info);
+	if (!r->info)
+		return o;
+	add_text(o, "ifname", r->info->dev);
+	add_text(o, "scheduler", r->info->name);
+	add_text(o, "engine", qs_engine_name(r->info->engine));
+	json_object_object_add(
+		o, "stream",
+		r->stream ? json_object_new_uint64(r->stream->id) : NULL);
 	return o;
 }
 
 static void print_all(const struct sockets *sockets)
 {
+	QS_AUTO(free_views) struct views views = { .view = NULL };
 	struct json_object *a = NULL;
-	const struct taken *t;
 	struct qos_info info;
+	struct result r;
 	unsigned int i;
-	bool attached;
 
+	read_views(&views);
 	if (output.json)
 		a = json_object_new_array();
 	for (i = 0; i < sockets->n; i++) {
-		t = &sockets->taken[i];
-		if (!t->done)
+		r = (struct result){ .taken = &sockets->taken[i] };
+		if (!r.taken->done)
 			continue;
-		attached = !qinfo(t->fd, &info, sizeof(info));
+		if (!qinfo(r.taken->fd, &info, sizeof(info))) {
+			r.info = &info;
+			r.stream = stream_of(&views, info.dev, r.taken->inode);
+		}
 		if (a)
-			json_object_array_add(
-				a, taken_json(t, attached ? &info : NULL));
+			json_object_array_add(a, result_json(&r));
 		else
-			print_taken(t, attached ? &info : NULL);
+			result_text(&r);
 	}
 	if (a)
 		print_json(a);

@@ -68,7 +68,7 @@ int bad_usage(const char *command, const char *fmt, ...)
 int invalid(const char *command, const char *key, const char *word,
 	    const char *form);
 
-/* Copies a word that fits; returns an exit status. */
+/* Copies a word that fits and is not empty; returns an exit status. */
 int read_name(const char *command, const char *key, char *to, size_t size,
 	      const char *word);
 

@@ -139,6 +139,7 @@ static void diag_message(const struct nlmsghdr *h, struct dump *d)
 	if (!o)
 		return;
 	o->flow.protocol = d->protocol;
+	o->uid = m->idiag_uid;
 	o->cookie = (uint64_t)m->id.idiag_cookie[1] << 32 |
 		    m->id.idiag_cookie[0];
 	set_address(&o->flow.local, m, m->id.idiag_src, m->id.idiag_sport);

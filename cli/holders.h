@@ -18,6 +18,7 @@ struct owner {
 	uint64_t inode;
 	struct flow flow;
 	uint64_t cookie;
+	uint32_t uid; /* the socket's, if the flow is known */
 	char *cgroup; /* from the root of the hierarchy on */
 	struct holder *holders;
 	unsigned int n_holders;

@@ -193,6 +193,8 @@ int invalid(const char *command, const char *key, const char *word,
 int read_name(const char *command, const char *key, char *to, size_t size,
 	      const char *word)
 {
+	if (!*word)
+		return bad_usage(command, "invalid %s \"\": empty", key);
 	if ((size_t)snprintf(to, size, "%s", word) < size)
 		return EXIT_DONE;
 	return bad_usage(command, "invalid %s \"%s\": longer than %zu bytes",

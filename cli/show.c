@@ -90,6 +90,8 @@ static void owner_text(const struct owner *o)
 
 	if (o->flow.protocol) {
 		print_word(&column, print_flow(&o->flow, word));
+		snprintf(word, sizeof(word), "uid:%u", o->uid);
+		print_word(&column, word);
 		snprintf(word, sizeof(word), "sk:%llx",
 			 (unsigned long long)o->cookie);
 		print_word(&column, word);
@@ -229,6 +231,9 @@ static void owner_json(struct json_object *j, const struct qs_stream_view *v,
 			       o && o->cookie ? json_text(cookie) : NULL);
 	json_object_object_add(
 		j, "inode", v->inode ? json_object_new_uint64(v->inode) : NULL);
+	json_object_object_add(
+		j, "socket_uid",
+		o && o->flow.protocol ? json_object_new_uint64(o->uid) : NULL);
 	json_object_object_add(j, "cgroup",
 			       o && o->cgroup ? json_text(o->cgroup) : NULL);
 	json_object_object_add(j, "users", holders_json(o));

@@ -18,6 +18,8 @@ lab_up
 holder -- "$ONE"
 read -r FD PORT <<<"$SAID"
 check_refused "where nothing is managed there is no stream" "qsock init" ours eth0 dwcs
+check_refused "nor in a process that ends at once" "qsock init" \
+	env -u QSOCKETS_ENGINE qsock attach --pid "$HOLDER" - dwcs
 qsock init eth0 dwcs rate 8mbit 2>/dev/null
 
 # --- one socket -------------------------------------------------------------------
@@ -36,6 +38,7 @@ check_equal "nothing of that attached anything" 0 "$(attached)"
 SAID=$(ours --fd "$FD" eth0 dwcs non-droppable loss 1/10 ipg 1ms)
 check "a socket is attached by its descriptor" grep -qF \
 	"process $HOLDER fd $FD: udp 192.0.2.1:$PORT -> 192.0.2.2:5600 attached to eth0" <<<"$SAID"
+check_equal "and the stream named" "$(stream_values id)" "${SAID##*, stream }"
 check_equal "the stream has these attributes" "1 10 1000" "$(stream_values oln old ipg)"
 check "and flags" grep -q '"non_droppable"' <(qsock show -j)
 tell 'for i in range(3): a.send(b"x")'
@@ -124,6 +127,8 @@ hold_end
 
 start setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups -- \
 	bash -c 'exec 3<>/dev/udp/192.0.2.2/5600 && echo && read -r _'
+check_equal "an empty device is none" "$(qsock attach --pid "$HOLDER" "" dwcs 2>&1)" \
+	'qsock: attach: invalid device "": empty: see "qsock help attach"'
 check "a user may attach what is the user's own" as_nobody qsock attach --pid "$HOLDER" - dwcs
 check_equal "and it is attached" 1 "$(attached)"
 check "and detach it" as_nobody qsock detach --pid "$HOLDER"

@@ -44,8 +44,9 @@ check_equal "the inode is as in /proc" "$INODE" "$(shown 's["inode"]')"
 check_equal "the cgroup is that of the process" "$(sed -n 's/^0:://p' "/proc/$HOLDER/cgroup")" "$(shown 's["cgroup"]')"
 check_equal "its user is the process" "[{'command': '$(cat "/proc/$HOLDER/comm")', 'pid': $HOLDER, 'fd': $FD}]" \
 	"$(shown 's["users"]')"
+check_equal "the user is the socket's" 0 "$(shown 's["socket_uid"]')"
 check "who attached it is another" test "$(shown 's["pid"]')" != "$HOLDER"
-check "the text has the flow" grep -qE "^ +udp 192.0.2.1:40000 -> 192.0.2.2:5600 $(cookie -u)( |$)" <(text)
+check "the text has the flow" grep -qE "^ +udp 192.0.2.1:40000 -> 192.0.2.2:5600 uid:0 $(cookie -u)( |$)" <(text)
 check "and its user" grep -qF "users:((\"$(cat "/proc/$HOLDER/comm")\",pid=$HOLDER,fd=$FD))" <(text)
 check "and the cgroup" grep -qF "cgroup:$(shown 's["cgroup"]')" <(text)
 check_fails "in 80 columns" grep -qE '.{81}' <(qsock show -s | grep -v cgroup:)
@@ -56,15 +57,15 @@ hold_end
 attached 'a = sock(local=("0.0.0.0", 40001))'
 check_equal "a socket without a peer has none" \
 	"{'address': '0.0.0.0', 'port': 40001} None" "$(shown 's["local"], s["remote"]' | tr -d '()' | sed 's/}, N/} N/')"
-check "nor in the text" grep -qF "udp 0.0.0.0:40001 -> * sk:" <(text)
+check "nor in the text" grep -qF "udp 0.0.0.0:40001 -> * uid:0 sk:" <(text)
 hold_end
 
 attached 'a = sock(socket.AF_INET6, local=("::1", 40002))'
-check "IPv6 is as ss prints it" grep -qF "udp [::1]:40002 -> * $(cookie -u)" <(text)
+check "IPv6 is as ss prints it" grep -qF "udp [::1]:40002 -> * uid:0 $(cookie -u)" <(text)
 hold_end
 
 attached 'l = sock(type=TCP, local=("192.0.2.1", 40003)); l.listen(); a = sock(type=TCP, to=l.getsockname(), local=("192.0.2.1", 40004)); c = l.accept()'
-check "TCP has both ends" grep -qF "tcp 192.0.2.1:40004 -> 192.0.2.1:40003 $(cookie -t)" <(text)
+check "TCP has both ends" grep -qF "tcp 192.0.2.1:40004 -> 192.0.2.1:40003 uid:0 $(cookie -t)" <(text)
 hold_end
 
 attached 'a = socket.socket(socket.AF_INET, socket.SOCK_RAW, 200); a.connect(("192.0.2.2", 0))'

@@ -73,9 +73,10 @@ assert said[1]["remote"] is None
 assert all(s["attached"] and s["ifname"] == "eth0" and s["scheduler"] == "dwcs" for s in said)' \
 	"$TMPDIR/said" "$FD" "$OTHER_FD" "$PORT"
 check_equal "both are" 2 "$(attached)"
-check "one can be detached" qsock detach --pid "$HOLDER" --fd "$OTHER_FD"
-check_refused "where one is attached already" "fd $FD: attached already" ours --all eth0 dwcs
+check "one can be detached" qsock detach --pid "$HOLDER" --fd "$FD"
+check_refused "where one is attached already" "fd $OTHER_FD: attached already" ours --all eth0 dwcs
 check_equal "the other one is left as it was" 1 "$(attached)"
+qsock detach --pid "$HOLDER" --fd "$OTHER_FD" >/dev/null && ours --fd "$FD" eth0 dwcs >/dev/null
 check_refused "nor is one detached beside one that is not attached" "fd $OTHER_FD: not attached" \
 	qsock detach --pid "$HOLDER" --fd "$FD" --fd "$OTHER_FD"
 check_equal "so that one stays" 1 "$(attached)"

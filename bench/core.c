@@ -7,7 +7,8 @@
  * A contender is an entry of contenders[]. Deadlines are far enough ahead for
  * every unit to be in time: one that is not is a wrong result. They are random, so
  * that nobody can guess who is next, or in order, as those of streams are that are
- * all alike.
+ * all alike: then streams take turns, STEP after each other, and no two deadlines
+ * are equal.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static void ring_down(void)
 static struct qs_core *core;
 static __u32 *owners; /* of slots */
 static __u64 clock_now;
-static int in_order;
+static __u64 last_deadline; /* of all, when they are in order; else 0 */
 
 static void dwcs_attach(__u32 i)
 {
@@ -114,12 +115,25 @@ static int dwcs_up(__u32 streams)
 	return 0;
 }
 
+/* What all streams have queued takes a span to send. */
+static __u64 queued_span(void)
+{
+	return STEP * (core->n_streams * DEPTH + 1);
+}
+
+static __u64 next_deadline(void)
+{
+	__u64 span = queued_span();
+
+	if (last_deadline)
+		return last_deadline += STEP;
+	return clock_now + 2 * span + ((__u32)random_next() * span >> 32);
+}
+
 static void dwcs_put(__u32 stream)
 {
-	__u64 span = STEP * (core->n_streams * DEPTH + 1);
-	__u64 any = (__u32)random_next() * span >> 32; /* below span */
 	struct qs_packet p = {
-		.deadline = clock_now + 2 * span + (in_order ? 0 : any),
+		.deadline = next_deadline(),
 		.len = PACKET,
 		.stream = stream,
 		.gen = 1,
@@ -143,13 +157,15 @@ static __u32 dwcs_take(void)
 
 static int ordered_up(__u32 streams)
 {
-	in_order = 1;
-	return dwcs_up(streams);
+	int err = dwcs_up(streams);
+
+	last_deadline = clock_now + 2 * STEP * (streams * DEPTH + 1ull);
+	return err;
 }
 
 static void dwcs_down(void)
 {
-	in_order = 0;
+	last_deadline = 0;
 	if (core->violations || core->dropped_late)
 		die("units were late");
 	free(core);
@@ -181,19 +197,41 @@ struct result {
 static struct result results[CONTENDERS][SIZES];
 static __u32 rounds = ROUNDS, operations = OPERATIONS;
 
-/* What one packet leaves behind, another of the same stream fills again. */
+/* Streams do not begin in the order in which they are in memory. */
+static __u32 *shuffled(__u32 n)
+{
+	__u32 *numbers = malloc(n * sizeof(*numbers));
+	__u32 i, other;
+
+	if (!numbers)
+		die("no memory");
+	for (i = 0; i < n; i++) {
+		other = random_next() % (i + 1);
+		numbers[i] = numbers[other];
+		numbers[other] = i;
+	}
+	return numbers;
+}
+
+/*
+ * What one packet leaves behind, another of the same stream fills again. Measured is
+ * what comes after all that was put in at the beginning has been replaced.
+ */
 static double measure(const struct contender *c, __u32 streams, int *missing)
 {
 	uint64_t start;
+	__u32 *turns;
 	__u32 i;
 
 	random_state = SEED;
 	*missing = c->up(streams);
 	if (*missing)
 		return 0;
+	turns = shuffled(streams);
 	for (i = 0; i < streams * DEPTH; i++)
-		c->put(i % streams);
-	for (i = 0; i < streams; i++)
+		c->put(turns[i % streams]);
+	free(turns);
+	for (i = 0; i < 2 * streams * DEPTH; i++)
 		c->put(c->take());
 	start = now_ns();
 	for (i = 0; i < operations; i++)
@@ -243,18 +281,6 @@ static void report_result(struct json_object *row, const char *name,
 	json_object_object_add(row, name, json);
 }
 
-static void print_result(const struct result *r)
-{
-	double copy[ROUNDS];
-	char spread[32];
-
-	memcpy(copy, r->times, sizeof(copy));
-	median(copy, rounds); /* sorts */
-	snprintf(spread, sizeof(spread), "(%.1f..%.1f)", copy[0],
-		 copy[rounds - 1]);
-	printf(" %8.1f %-16s", median(copy, rounds), spread);
-}
-
 /* One of ours over another's. */
 static double result_ratio(__u32 k, __u32 i, __u32 size)
 {
@@ -265,26 +291,36 @@ static double result_ratio(__u32 k, __u32 i, __u32 size)
 	return median(ours, rounds) / median(other, rounds);
 }
 
+static void print_result(__u32 i, __u32 size)
+{
+	const struct result *r = &results[i][size];
+	double copy[ROUNDS];
+	__u32 k;
+
+	printf("%8u  %-24s", sizes[size], contenders[i]->name);
+	if (r->missing) {
+		printf("  cannot hold them\n");
+		return;
+	}
+	memcpy(copy, r->times, sizeof(copy));
+	printf(" %8.1f", median(copy, rounds)); /* sorts */
+	printf(" %8.1f %8.1f", copy[0], copy[rounds - 1]);
+	for (k = 0; i >= OURS && k < OURS; k++)
+		printf(" %8.3f", result_ratio(k, i, size));
+	printf("\n");
+}
+
 static void print_size(struct json_object *report, __u32 size)
 {
 	struct json_object *row = report_row(report, "streams");
-	__u32 i, k;
+	__u32 i;
 
 	json_object_object_add(row, "streams",
 			       json_object_new_int(sizes[size]));
-	for (i = 0; i < CONTENDERS; i++)
-		report_result(row, contenders[i]->name, &results[i][size]);
-	printf("%8u", sizes[size]);
 	for (i = 0; i < CONTENDERS; i++) {
-		if (results[i][size].missing) {
-			printf(" %8s %-32s", "-", "cannot hold them");
-			continue;
-		}
-		print_result(&results[i][size]);
-		for (k = 0; i >= OURS && k < OURS; k++)
-			printf(" %7.3f", result_ratio(k, i, size));
+		report_result(row, contenders[i]->name, &results[i][size]);
+		print_result(i, size);
 	}
-	printf("\n");
 }
 
 /* A target that is missed is said, and is no error. */
@@ -307,15 +343,11 @@ static void print_table(struct json_object *report)
 {
 	__u32 size, i, k;
 
-	printf("core: ns per enqueue and dequeue; median of %u rounds, least "
-	       "and most; ratios: of ours to it\n%8s",
-	       rounds, "streams");
-	for (i = 0; i < CONTENDERS; i++) {
-		printf(" %-25s", contenders[i]->name);
-		for (k = 0; i >= OURS && k < OURS; k++)
-			printf(" %7s", k ? "ordered" : "ratio");
-	}
-	printf("\n");
+	printf("core: ns per enqueue and dequeue in %u rounds; ratios: of ours "
+	       "to "
+	       "it, at random\nand in order\n%8s  %-24s %8s %8s %8s %8s %8s\n",
+	       rounds, "streams", "scheduler", "median", "least", "most",
+	       "random", "ordered");
 	for (size = 0; size < SIZES; size++)
 		print_size(report, size);
 	for (i = OURS; i < CONTENDERS - 1; i++)

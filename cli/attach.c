@@ -22,7 +22,7 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
-#define DRAIN_MS 1000 /* for what is queued as best effort to leave */
+#define DRAIN_MS 1000 /* for all that is queued as best effort to leave */
 
 struct selection selection;
 
@@ -300,18 +300,19 @@ static void print_all(const struct sockets *sockets)
 
 /*
  * What is queued as best effort would be overtaken by what follows. So a datagram
- * socket is attached when it has nothing there, unless that takes too long.
+ * socket is attached when it has nothing there, unless that takes longer than what is
+ * left of the time for all.
  */
-static void wait_until_sent(int fd)
+static void wait_until_sent(int fd, int *left)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	socklen_t len = sizeof(int);
-	int type, queued, i;
+	int type, queued;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
 	    type != SOCK_DGRAM)
 		return;
-	for (i = 0; i < DRAIN_MS; i++) {
+	for (; *left > 0; (*left)--) {
 		if (ioctl(fd, SIOCOUTQ, &queued) || !queued)
 			return;
 		nanosleep(&pause, NULL);
@@ -362,11 +363,11 @@ static int replace(struct taken *t, struct qos_params *params)
 	return qs_attach_managed(t->fd, params);
 }
 
-static int attach_one(struct taken *t, struct qos_params *params)
+static int attach_one(struct taken *t, struct qos_params *params, int *left)
 {
 	int err;
 
-	wait_until_sent(t->fd);
+	wait_until_sent(t->fd, left);
 	err = qs_attach_managed(t->fd, params);
 	t->fresh = !err;
 	if (err == -EALREADY && selection.replace)
@@ -378,12 +379,12 @@ static int attach_one(struct taken *t, struct qos_params *params)
 /* All, or none but those that were replaced. */
 static int attach_all(struct sockets *sockets, struct qos_params *params)
 {
+	int err = 0, left = DRAIN_MS;
 	unsigned int i;
 	char why[512];
-	int err = 0;
 
 	for (i = 0; !err && i < sockets->n; i++)
-		err = attach_one(&sockets->taken[i], params);
+		err = attach_one(&sockets->taken[i], params, &left);
 	if (!err)
 		return 0;
 	snprintf(why, sizeof(why), "%s", qsock_errmsg());

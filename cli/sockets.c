@@ -238,19 +238,23 @@ static int port_fail(const struct process *p, uint32_t port)
 
 static int several_fail(const struct process *p)
 {
-	char list[400] = "", flow[FLOW_SIZE];
-	size_t len = 0;
-	unsigned int i;
+	char list[400] = "", entry[FLOW_SIZE + 32], flow[FLOW_SIZE];
+	const struct taken *t = p->found->taken;
+	unsigned int i, n = p->found->n;
+	size_t len = 0, more;
 
-	for (i = 0; i < p->found->n && len < sizeof(list) - FLOW_SIZE; i++)
-		len += snprintf(list + len, sizeof(list) - len, "%sfd %d %s",
-				i ? ", " : "", p->found->taken[i].number,
-				print_flow(&p->found->taken[i].flow, flow));
+	for (i = 0; i < n; i++, len += more) {
+		more = snprintf(entry, sizeof(entry), "%sfd %d %s",
+				i ? ", " : "", t[i].number,
+				print_flow(&t[i].flow, flow));
+		if (len + more >= sizeof(list))
+			break;
+		memcpy(list + len, entry, more + 1);
+	}
 	return qs_fail(EINVAL,
 		       "process %u has %u IP sockets: choose by --fd, --port "
 		       "or --all: %s%s",
-		       p->selection->pid, p->found->n, list,
-		       i < p->found->n ? ", ..." : "");
+		       p->selection->pid, n, list, i < n ? ", ..." : "");
 }
 
 static int check_choice(const struct process *p)

@@ -87,6 +87,11 @@ check_equal "so that none is" 0 "$(attached)"
 check_refused "then there is none to detach" "no attached socket" qsock detach --pid "$HOLDER" --all
 hold_end
 
+holder -- "a = [sock($PEER) for i in range(20)]; print()"
+check_refused "of many as many are listed as a line takes, and that there are more" \
+	"-> 192.0.2.2:5600, ..." ours eth0 dwcs
+hold_end
+
 # --- what else has a descriptor of it -----------------------------------------------
 
 holder -- "a = sock($PEER); b = a.dup(); print()"

@@ -10,6 +10,11 @@ MESON_OPTIONS =
 BENCH =
 TEST =
 
+# What root leaves in the build folder of another's tree would be in that user's way.
+# clean-root has whole systems, whose files are root's.
+GIVE_BACK = test -O . || test "$$(id -u)" != 0 || find $(BUILD) -xdev -name clean-root -prune -o \
+	-user 0 -exec chown -h --reference=. {} +
+
 all: setup-build compile
 
 setup-%:
@@ -18,6 +23,7 @@ setup-%:
 # Says nothing when there is nothing to do.
 compile: | $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -n | grep -q 'no work to do' || ninja -C $(BUILD)
+	@$(GIVE_BACK)
 
 $(BUILD)/build.ninja:
 	@meson setup '--prefix=$(PREFIX)' '--libdir=$(LIBDIR)' $(MESON_OPTIONS) $(BUILD)
@@ -50,6 +56,7 @@ install uninstall: all
 	@meson configure '--prefix=$(PREFIX)' '-Dlibdir=$(LIBDIR)' $(BUILD)
 	@BUILD='$(abspath $(BUILD))' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' \
 		DESTDIR=$(if $(DESTDIR),"$$(realpath -ms -- '$(DESTDIR)')") scripts/install $@
+	@$(GIVE_BACK)
 
 clean:
 	rm -rf $(BUILD)

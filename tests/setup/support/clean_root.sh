@@ -221,6 +221,8 @@ check_user()
 	mkdir -p "$ROOT/home/user"
 	cp "$ROOT/root/program.c" "$ROOT/home/user"
 	chown -R "$USER_ID:$USER_ID" "$ROOT/home/user" "$ROOT$TREE"
+	check "root installs from a user's tree" as_su "$TREE" 'touch meson.build && make install && make uninstall'
+	check "and leaves nothing of root's in it" as_su "$TREE" '[ -z "$(find build -user 0)" ]'
 	check "a user installs into the home folder" as_user "$TREE" 'make install PREFIX=$HOME/q'
 	check "and uses the library there" as_user /home/user \
 		"$use && $(readme_command "In a program" cc) && ldd ./a.out | grep -q /home/user/q/lib/libqsockets"

@@ -200,7 +200,7 @@ static __u32 rounds = ROUNDS, operations = OPERATIONS;
 /* Streams do not begin in the order in which they are in memory. */
 static __u32 *shuffled(__u32 n)
 {
-	__u32 *numbers = malloc(n * sizeof(*numbers));
+	__u32 *numbers = calloc(n, sizeof(*numbers));
 	__u32 i, other;
 
 	if (!numbers)

@@ -6,6 +6,9 @@
 # The bootstrapped root and the packages it downloads are kept below the build folder.
 # A copy of that root is used, in namespaces of its own: for mounts and processes all
 # the time, for network and cgroup while packets are sent.
+#
+# SUITE is the test's; what is quoted is for a shell in the root.
+# shellcheck disable=SC2016,SC2153
 
 # shellcheck source=tests/tap.sh
 . "${BASH_SOURCE[0]%/*}/../../tap.sh"
@@ -36,7 +39,6 @@ readme_command()
 	readme_commands "$1" | awk -v start="$2" 'index($0, start) == 1 { print; n++ } END { exit n != 1 }'
 }
 
-# shellcheck disable=SC2016
 readme_packages() { grep -oE '`apt update && apt install [^`]+`' "$QS_ROOT/README.md" | tr -d '`'; }
 
 readme_program() { awk '/^```/ { inside = $0 == "```c"; next } inside' "$QS_ROOT/README.md"; }
@@ -91,7 +93,7 @@ as_login() { in_root "$SBIN:$BIN" "$@"; }
 
 as_user()
 {
-	chroot --userspec="$USER_ID:$USER_ID" --groups= "$ROOT" /usr/bin/env -i HOME=/home/user TERM=dumb LANG=C.UTF-8 \
+	chroot --userspec="$USER_ID:$USER_ID" --groups= "$ROOT" /usr/bin/env -i HOME=/srv/user TERM=dumb LANG=C.UTF-8 \
 		"PATH=$BIN" /bin/bash -c "cd $1 && $2" </dev/null
 }
 
@@ -218,14 +220,14 @@ check_user()
 {
 	local use='export LD_LIBRARY_PATH=$HOME/q/lib PKG_CONFIG_PATH=$HOME/q/lib/pkgconfig'
 
-	mkdir -p "$ROOT/home/user"
-	cp "$ROOT/root/program.c" "$ROOT/home/user"
-	chown -R "$USER_ID:$USER_ID" "$ROOT/home/user" "$ROOT$TREE"
+	mkdir -p "$ROOT/srv/user"
+	cp "$ROOT/root/program.c" "$ROOT/srv/user"
+	chown -R "$USER_ID:$USER_ID" "$ROOT/srv/user" "$ROOT$TREE"
 	check "root installs from a user's tree" as_su "$TREE" 'touch meson.build && make install && make uninstall'
 	check "and leaves nothing of root's in it" as_su "$TREE" '[ -z "$(find build -user 0)" ]'
 	check "a user installs into the home folder" as_user "$TREE" 'make install PREFIX=$HOME/q'
-	check "and uses the library there" as_user /home/user \
-		"$use && $(readme_command "In a program" cc) && ldd ./a.out | grep -q /home/user/q/lib/libqsockets"
+	check "and uses the library there" as_user /srv/user \
+		"$use && $(readme_command "In a program" cc) && ldd ./a.out | grep -q /srv/user/q/lib/libqsockets"
 	check "and removes it" as_user "$TREE" 'make uninstall PREFIX=$HOME/q && [ ! -e $HOME/q ]'
 }
 

@@ -78,8 +78,9 @@ static __noinline int reserve(struct bpf_sockopt *ctx, __u64 bytes)
 
 	if (!sk || bytes > QS_UNIT_MAX)
 		return -QS_EINVAL;
-	if (sk->family != QS_AF_INET && sk->family != QS_AF_INET6)
-		return -QS_EAFNOSUPPORT;
+	err = socket_check(sk);
+	if (err)
+		return err;
 	ss = bpf_sk_storage_get(&qs_socks, sk, NULL, flags);
 	if (!ss)
 		return bytes ? -QS_ENOMEM : 0;

@@ -20,7 +20,12 @@
 #define QS_AF_INET 2
 #define QS_AF_INET6 10
 #define QS_SOCK_STREAM 1
+#define QS_SOCK_RAW 3
+#define QS_IPPROTO_ICMP 1
 #define QS_IPPROTO_TCP 6
+#define QS_IPPROTO_UDP 17
+#define QS_IPPROTO_ICMPV6 58
+#define QS_IPPROTO_UDPLITE 136
 #define QS_NETREG_REGISTERED 1
 #define QS_TC_H_ROOT 0xffffffffu
 #define QS_NET_XMIT_SUCCESS 0

@@ -128,14 +128,16 @@ static __noinline int attach(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	qs_stream_t *s;
 	qs_core_t *c;
 	__u32 index = 0, i;
-	int err = check_option(opt, &a);
+	int err;
 
 	if (!sk || !opt)
 		return -QS_EINVAL;
+	err = check_option(opt, &a);
 	if (err)
 		return err;
-	if (sk->family != QS_AF_INET && sk->family != QS_AF_INET6)
-		return -QS_EAFNOSUPPORT;
+	err = socket_check(sk);
+	if (err)
+		return err;
 	dev = find_dev(ctx, opt, &index);
 	if (!qs_dev_ready(dev))
 		return -QS_EOPNOTSUPP;
@@ -181,10 +183,11 @@ static __noinline int change(struct bpf_sockopt *ctx, struct qs_attach *opt)
 	struct qs_dev *dev;
 	qs_stream_t *s;
 	__u32 index = 0;
-	int err = check_option(opt, &a);
+	int err;
 
-	if (!sk)
+	if (!sk || !opt)
 		return -QS_EINVAL;
+	err = check_option(opt, &a);
 	ss = bpf_sk_storage_get(&qs_socks, sk, NULL, 0);
 	if (!ss || !ss->dev)
 		return -QS_ENOTCONN;
@@ -234,33 +237,46 @@ static __noinline int watch_option(struct bpf_sockopt *ctx)
 	return watch(ss, &copy);
 }
 
+static __noinline int attach_option(struct bpf_sockopt *ctx)
+{
+	struct qs_attach *opt = ctx->optval, copy;
+
+	if (ctx->optlen != sizeof(*opt) || (void *)(opt + 1) > ctx->optval_end)
+		return -QS_EINVAL;
+	copy = *opt;
+	return ctx->optname == QS_ATTACH ? attach(ctx, &copy) :
+					   change(ctx, &copy);
+}
+
+static __always_inline int set_option(struct bpf_sockopt *ctx)
+{
+	switch (ctx->optname) {
+	case QS_ATTACH:
+	case QS_CHANGE:
+		return attach_option(ctx);
+	case QS_DETACH:
+		return ctx->optlen == sizeof(__u32) ? detach(ctx) : -QS_EINVAL;
+	case QS_RESERVE:
+	case QS_FITS:
+		return admission_set(ctx);
+	case QS_WATCH:
+		return watch_option(ctx);
+	case QS_MARK:
+		return mark_option(ctx);
+	default:
+		return -QS_ENOPROTOOPT;
+	}
+}
+
 SEC("cgroup/setsockopt")
 int qs_setsockopt(struct bpf_sockopt *ctx)
 {
-	struct qs_attach *opt = ctx->optval, copy;
 	int err;
 
 	if (ctx->level != QS_SOL_QSOCKETS || is_set(ctx))
 		return 1;
 	qs_use_arena();
-	if (ctx->optname == QS_MARK) {
-		err = mark_option(ctx);
-	} else if (ctx->optname == QS_DETACH) {
-		err = ctx->optlen == sizeof(__u32) ? detach(ctx) : -QS_EINVAL;
-	} else if (ctx->optname == QS_WATCH) {
-		err = watch_option(ctx);
-	} else if (ctx->optname == QS_RESERVE || ctx->optname == QS_FITS) {
-		err = admission_set(ctx);
-	} else if (ctx->optname != QS_ATTACH && ctx->optname != QS_CHANGE) {
-		err = -QS_ENOPROTOOPT;
-	} else if (ctx->optlen != sizeof(*opt) ||
-		   (void *)(opt + 1) > ctx->optval_end) {
-		err = -QS_EINVAL;
-	} else {
-		copy = *opt;
-		err = ctx->optname == QS_ATTACH ? attach(ctx, &copy) :
-						  change(ctx, &copy);
-	}
+	err = set_option(ctx);
 	if (err) {
 		set_retval(ctx, err);
 		return 0;

@@ -4,12 +4,39 @@
  * succeeds; what went wrong is found out afterwards.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
 
 /* ---- why a call failed */
+
+/* The same list as the manager's socket_check(). */
+static int protocol_check(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type, protocol;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len))
+		return qs_fail(errno, "fd %d: %s", fd, strerror(errno));
+	if (type == SOCK_RAW)
+		return 0;
+	switch (protocol) {
+	case IPPROTO_ICMP:
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_ICMPV6:
+	case IPPROTO_UDPLITE:
+		return 0;
+	default:
+		return qs_fail(EPROTONOSUPPORT,
+			       "fd %d has IP protocol %d: only TCP, UDP, "
+			       "UDP-Lite, ICMP and raw sockets can be attached",
+			       fd, protocol);
+	}
+}
 
 int qs_fd_check(int fd)
 {
@@ -24,7 +51,7 @@ int qs_fd_check(int fd)
 	if (domain != AF_INET && domain != AF_INET6)
 		return qs_fail(EAFNOSUPPORT,
 			       "fd %d is not an IPv4 or IPv6 socket", fd);
-	return 0;
+	return protocol_check(fd);
 }
 
 /* With a manager that answered, or with none at this socket's cgroup. */

@@ -115,6 +115,51 @@ static void a_socket_of_another_family_cannot_be_attached(void **state)
 	}
 }
 
+/* Those of them that the kernel has. */
+static void a_socket_of_another_protocol_cannot_be_attached(void **state)
+{
+	static const int others[][2] = {
+		{ SOCK_STREAM, IPPROTO_MPTCP },
+		{ SOCK_STREAM, IPPROTO_SCTP },
+		{ SOCK_SEQPACKET, IPPROTO_SCTP },
+		{ SOCK_DCCP, IPPROTO_DCCP },
+	};
+	size_t i;
+	int fd;
+
+	(void)state;
+	for (i = 0; i < LAB_COUNT(others); i++) {
+		fd = socket(AF_INET, others[i][0], others[i][1]);
+		if (fd < 0)
+			continue;
+		each_call_fails(fd, EPROTONOSUPPORT);
+		assert_call_fails(qreserve(fd, 1000), EPROTONOSUPPORT);
+		assert_non_null(strstr(qsock_errmsg(), "protocol"));
+		close(fd);
+	}
+}
+
+static void datagram_sockets_without_connections_are_served(void **state)
+{
+	static const int served[][2] = {
+		{ SOCK_DGRAM, IPPROTO_UDPLITE },
+		{ SOCK_DGRAM, IPPROTO_ICMP },
+		{ SOCK_RAW, IPPROTO_SCTP },
+	};
+	struct qos_params params = lab_params("eth0", &good);
+	size_t i;
+	int fd;
+
+	(void)state;
+	for (i = 0; i < LAB_COUNT(served); i++) {
+		fd = socket(AF_INET, served[i][0], served[i][1]);
+		if (fd < 0)
+			continue;
+		assert_call_succeeds(qattach(fd, &params));
+		assert_call_succeeds(qclose(fd));
+	}
+}
+
 static void a_closed_descriptor_is_none(void **state)
 {
 	int fd = plain_socket();
@@ -288,6 +333,21 @@ static void options_with_invalid_members_are_refused(void **state)
 	set_fails(fd, QS_ATTACH, &opt, sizeof(opt), EOPNOTSUPP);
 	set_fails(fd, 99, &opt, sizeof(opt), ENOPROTOOPT);
 	check_not_attached(fd);
+	close(fd);
+}
+
+static void options_on_a_socket_of_another_protocol_are_refused(void **state)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	struct qs_attach opt = good_option();
+	__u64 bytes = 1000;
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	set_fails(fd, QS_ATTACH, &opt, sizeof(opt), EPROTONOSUPPORT);
+	set_fails(fd, QS_RESERVE, &bytes, sizeof(bytes), EPROTONOSUPPORT);
+	assert_int_equal(lab_streams("eth0"), 0);
 	close(fd);
 }
 
@@ -554,6 +614,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_not_a_socket),
 		cmocka_unit_test(a_socket_of_another_family_cannot_be_attached),
+		cmocka_unit_test(
+			a_socket_of_another_protocol_cannot_be_attached),
+		cmocka_unit_test(
+			datagram_sockets_without_connections_are_served),
 		cmocka_unit_test(a_closed_descriptor_is_none),
 		cmocka_unit_test(null_parameters_are_a_fault),
 		cmocka_unit_test(strings_without_an_end_are_invalid),
@@ -561,6 +625,8 @@ int main(void)
 		cmocka_unit_test(an_unknown_scheduler_is_not_found),
 		cmocka_unit_test(an_option_of_another_size_is_invalid),
 		cmocka_unit_test(an_option_that_cannot_be_read_is_a_fault),
+		cmocka_unit_test(
+			options_on_a_socket_of_another_protocol_are_refused),
 		cmocka_unit_test(options_with_invalid_members_are_refused),
 		cmocka_unit_test(info_of_another_size_is_invalid),
 		cmocka_unit_test(other_levels_are_left_alone),

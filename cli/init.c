@@ -75,7 +75,7 @@ static void say_engine(const char *name)
 	struct qs_device_view *views;
 	unsigned int n;
 
-	if (qs_engine_forced() != QOS_ENGINE_NONE ||
+	if (qs_engine_forced() == QOS_ENGINE_BANDS ||
 	    qs_devices_read(name, &views, &n))
 		return;
 	if (n && views->dev.engine == QOS_ENGINE_BANDS)

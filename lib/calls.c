@@ -60,6 +60,8 @@ static int device_fail(const struct qos_params *params, int answered)
 	const char *dev = *params->dev ? params->dev : "DEV";
 	const char *name = params->name;
 
+	if (*params->dev && !if_nametoindex(params->dev))
+		return qs_fail(EOPNOTSUPP, "dev \"%s\" does not exist", dev);
 	if (!answered)
 		return qs_fail(EOPNOTSUPP,
 			       "QSockets are not set up for this process: run "
@@ -196,6 +198,10 @@ static int attach(int fd, const struct qos_params *params, int managed)
 	forced = qs_engine_forced();
 	if (forced < 0)
 		return forced;
+	if (forced == QS_ENGINE_MANAGED) {
+		forced = QOS_ENGINE_NONE;
+		managed = 1;
+	}
 	sched = qs_sched_find(params->name);
 	if (!sched)
 		return qs_fail(ENOENT, "name \"%s\" is no scheduler",

@@ -29,9 +29,11 @@ int qs_engine_forced(void)
 	for (i = QOS_ENGINE_KERNEL; i <= QOS_ENGINE_INPROC; i++)
 		if (!strcmp(name, names[i]))
 			return i;
+	if (!strcmp(name, "managed"))
+		return QS_ENGINE_MANAGED;
 	return qs_fail(EOPNOTSUPP,
-		       "QSOCKETS_ENGINE is \"%s\": there are \"kernel\", "
-		       "\"bands\" and \"inproc\"",
+		       "QSOCKETS_ENGINE is \"%s\": there are \"managed\", "
+		       "\"kernel\", \"bands\" and \"inproc\"",
 		       name);
 }
 
@@ -40,6 +42,8 @@ int qs_engine_choose(__u32 forced, const struct qs_system *sys)
 {
 	__u32 now = sys->meta.engine;
 
+	if (forced == QS_ENGINE_MANAGED)
+		forced = QOS_ENGINE_NONE;
 	if (sys->devs >= 0 && forced && forced != now)
 		return qs_fail(EBUSY,
 			       "the devices of this host are served by the "

@@ -231,7 +231,9 @@ int qs_kernel_check(void);
 
 /* ---- engine.c */
 
-/* What QSOCKETS_ENGINE says: enum qos_engine, NONE without it, or -Exxx. */
+/* Of QSOCKETS_ENGINE: the kernel or the bands, but never the process's own. */
+#define QS_ENGINE_MANAGED 0xff
+/* What it says: enum qos_engine or QS_ENGINE_MANAGED, NONE without it, or -Exxx. */
 int qs_engine_forced(void);
 
 /* The engine that is to serve devices, or -Exxx. */

@@ -65,6 +65,16 @@ static void the_environment_chooses(void **state)
 	setenv("QSOCKETS_ENGINE", "kernel", 1);
 	strcpy(params.dev, "inproc");
 	assert_call_fails(qattach(fd, &params), EOPNOTSUPP);
+	assert_non_null(
+		strstr(qsock_errmsg(), "dev \"inproc\" does not exist"));
+	setenv("QSOCKETS_ENGINE", "managed", 1);
+	assert_call_fails(qattach(fd, &params), EOPNOTSUPP);
+	strcpy(params.dev, "lo");
+	assert_call_fails(qattach(fd, &params), EOPNOTSUPP);
+	assert_non_null(strstr(qsock_errmsg(), "qsock init lo dwcs"));
+	*params.dev = 0;
+	assert_call_fails(qattach(fd, &params), EOPNOTSUPP);
+	strcpy(params.dev, "inproc");
 	setenv("QSOCKETS_ENGINE", "steam", 1);
 	assert_call_fails(qattach(fd, &params), EOPNOTSUPP);
 	assert_non_null(strstr(qsock_errmsg(), "steam"));

@@ -35,7 +35,7 @@ check "somebody can make a network namespace here" as_nobody unshare -Urn true
 check_refused "the qdisc is refused in somebody's namespace" "" as_nobody unshare -Urn sh -c "$ON_LO"
 check_refused "also on a device of the same name and number" "" \
 	as_nobody unshare -Urn sh -c "$AS_ETH0"
-check_refused "who is in such a namespace cannot attach" "qsock init" \
+check_refused "who is in such a namespace cannot attach" "does not exist" \
 	as_nobody unshare -Urn hold eth0 192.0.2.2 1 0
 check_refused "nor make init do anything" "not permitted" as_nobody unshare -Urn qsock init lo dwcs
 unharmed "somebody else"

@@ -95,6 +95,9 @@ const char *print_rate(uint64_t rate, char room[NUMBER_SIZE]);
 /* Three digits, and the unit in which the number is less than 1000. */
 const char *print_time(uint64_t us, char room[NUMBER_SIZE]);
 
+/* -EOPNOTSUPP if `dev` is served by the in-process engine: each process has one. */
+int refuse_inproc(const char *dev);
+
 /* ---- the subcommands */
 
 int init_command(int argc, char **argv);

@@ -16,6 +16,6 @@ int fini_command(int argc, char **argv)
 	if (!strcmp(argv[0], "all"))
 		err = qs_fini_all();
 	else
-		err = qsockfini(argv[0]);
+		err = refuse_inproc(argv[0]) || qsockfini(argv[0]);
 	return err ? failed("fini") : EXIT_DONE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* qsock init: makes a scheduler the root of a device. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,6 +87,19 @@ static void say_engine(const char *name)
 	qs_devices_free(views, n);
 }
 
+int refuse_inproc(const char *dev)
+{
+	int inproc = qs_inproc_serves(dev);
+
+	if (inproc <= 0)
+		return inproc;
+	return qs_fail(
+		EOPNOTSUPP,
+		"the in-process device belongs to the process that uses "
+		"it: unset QSOCKETS_ENGINE and name a network device, or "
+		"call qsockinit() in the program");
+}
+
 int init_command(int argc, char **argv)
 {
 	struct qos_params params = { .attributes = NULL };
@@ -95,7 +109,8 @@ int init_command(int argc, char **argv)
 	status = read_words(argc, argv, &params, &device);
 	if (status != EXIT_DONE)
 		return status;
-	if (qsockinit_device(&params, &device, sizeof(device)))
+	if (refuse_inproc(params.dev) ||
+	    qsockinit_device(&params, &device, sizeof(device)))
 		return failed("init");
 	say_engine(params.dev);
 	return EXIT_DONE;

@@ -15,12 +15,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "internal.h"
-
-#define NEW_DIR QS_PIN_DIR "_new"
 
 /* What headers of Linux 6.1 do not have. */
 #define MAP_TYPE_ARENA 33
@@ -371,8 +368,11 @@ int qs_system_create(struct qs_system *sys, int cgroup, __u32 engine)
 	char path[PATH_MAX];
 	int err;
 
-	err = join(path, sys->bpffs, NEW_DIR);
+	err = join(path, sys->bpffs, QS_NEW_DIR);
 	if (err)
+		return err;
+	err = qs_private_dir(path);
+	if (err && err != -ENOENT)
 		return err;
 	remove_dir(path);
 	if (mkdir(path, 0700))
@@ -391,34 +391,12 @@ void qs_system_remove(struct qs_system *sys)
 {
 	char path[PATH_MAX];
 
-	if (join(path, sys->bpffs, NEW_DIR))
+	if (join(path, sys->bpffs, QS_NEW_DIR))
 		return;
-	remove_dir(path);
+	if (!qs_private_dir(path))
+		remove_dir(path);
 	if (!rename(sys->dir, path))
 		remove_dir(path);
-}
-
-int qs_system_lock(struct qs_system *sys, int how, int mount_it)
-{
-	int err;
-
-	err = qs_bpffs_path(sys->bpffs, mount_it);
-	if (err == -ENOENT)
-		return qs_fail(ENOENT, "the BPF file system is not mounted");
-	if (err)
-		return err;
-	err = join(sys->dir, sys->bpffs, QS_PIN_DIR);
-	if (err)
-		return err;
-	sys->lock = open(sys->bpffs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (sys->lock < 0)
-		return qs_fail(errno == EACCES ? EPERM : errno, "open %s: %s",
-			       sys->bpffs, strerror(errno));
-	while (flock(sys->lock, how))
-		if (errno != EINTR)
-			return qs_fail(errno, "lock %s: %s", sys->bpffs,
-				       strerror(errno));
-	return 0;
 }
 
 /* Another version's map may have another size: the first words say it all. */
@@ -428,8 +406,11 @@ static int read_meta(struct qs_system *sys)
 	struct bpf_map_info info = { 0 };
 	__u32 len = sizeof(info), zero = 0;
 	struct qs_meta now;
+	int err = qs_private_dir(sys->dir);
 
-	if (fd == -ENOENT)
+	if (err && err != -ENOENT)
+		return err;
+	if (fd == -ENOENT || err)
 		return qs_fail(ENOENT, "nothing is initialised here");
 	if (fd < 0)
 		return qs_fail(fd == -EACCES ? EPERM : -fd, "%s/qs_meta: %s",
@@ -479,7 +460,7 @@ void qs_system_close(struct qs_system *sys)
 	qs_close(&sys->ifs);
 	qs_close(&sys->arena);
 	qs_close(&sys->cores);
-	qs_close(&sys->lock); /* unlocks */
+	qs_system_unlock(sys);
 }
 
 /* ---- a scheduler's qdisc kind, or classifier */

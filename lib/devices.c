@@ -191,11 +191,13 @@ static int read_system(struct qs_system *sys, const char *name,
 int qs_devices_read(const char *name, struct qs_device_view **devices,
 		    unsigned int *n)
 {
+	QS_AUTO(qs_quiet_end) struct qs_quiet quiet;
 	QS_AUTO(qs_system_close) struct qs_system sys = QS_SYSTEM_NONE;
 	struct qs_device_view *views;
 	unsigned int count = 0;
 	int err;
 
+	qs_quiet_begin(&quiet);
 	views = calloc(QS_MAX_DEVICES + 1, sizeof(*views));
 	if (!views)
 		return qs_fail(ENOMEM, "no memory");

@@ -661,10 +661,12 @@ static int init_locked(struct qs_system *sys, struct request *r)
 int qs_device_init(const struct qos_params *params,
 		   const struct qos_device *device, unsigned int flags)
 {
+	QS_AUTO(qs_quiet_end) struct qs_quiet quiet;
 	QS_AUTO(qs_system_close) struct qs_system sys = QS_SYSTEM_NONE;
 	struct request r = { 0 };
 	int err;
 
+	qs_quiet_begin(&quiet);
 	err = read_request(&r, params, device, flags);
 	if (!err)
 		err = open_system(&sys, &r);
@@ -680,11 +682,13 @@ int qs_device_init(const struct qos_params *params,
 
 static int fini_device(const char *name)
 {
+	QS_AUTO(qs_quiet_end) struct qs_quiet quiet;
 	QS_AUTO(qs_system_close) struct qs_system sys = QS_SYSTEM_NONE;
 	__u32 index = 0;
 	__u64 netns;
 	int err;
 
+	qs_quiet_begin(&quiet);
 	err = qs_netns_cookie(&netns);
 	if (!err)
 		err = qs_system_lock(&sys, LOCK_EX, 0);
@@ -699,6 +703,8 @@ static int fini_device(const char *name)
 	if (!err) {
 		release_stale(&sys, netns);
 		release_system(&sys);
+	} else if (sys.lock >= 0) { /* an init was killed */
+		qs_system_remove(&sys);
 	}
 	if (index)
 		return 0;
@@ -738,10 +744,12 @@ static void fini_devices(struct qs_system *sys, __u64 netns)
 
 int qs_fini_all(void)
 {
+	QS_AUTO(qs_quiet_end) struct qs_quiet quiet;
 	QS_AUTO(qs_system_close) struct qs_system sys = QS_SYSTEM_NONE;
 	__u64 netns = 0;
 	int err;
 
+	qs_quiet_begin(&quiet);
 	err = qs_privilege_check();
 	if (!err)
 		err = qs_netns_cookie(&netns);
@@ -751,6 +759,8 @@ int qs_fini_all(void)
 		err = qs_system_open(&sys);
 	if (err == -EPROTONOSUPPORT) { /* what there is cannot be read */
 		err = qs_qdisc_del_all();
+		qs_system_remove(&sys);
+	} else if (err == -ENOENT && sys.lock >= 0) { /* an init was killed */
 		qs_system_remove(&sys);
 	} else if (!err) {
 		fini_devices(&sys, netns);

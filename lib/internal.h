@@ -8,6 +8,7 @@
 #define QS_LIB_INTERNAL_H
 
 #include <linux/limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -25,6 +26,21 @@ static inline void qs_close(const int *fd)
 /* The one cleanup idiom: what a function owns goes when it returns. */
 #define QS_AUTO(release) __attribute__((cleanup(release)))
 #define QS_AUTO_FD QS_AUTO(qs_close)
+
+/* ---- quiet.c */
+
+/*
+ * What an administrative call does must not be cut short: no handler runs in
+ * this thread, and nobody cancels it, until qs_quiet_end(). Signals that ask a
+ * program to end, and those of its own faults, still arrive.
+ */
+struct qs_quiet {
+	sigset_t mask;
+	int cancel;
+};
+
+void qs_quiet_begin(struct qs_quiet *quiet);
+void qs_quiet_end(struct qs_quiet *quiet);
 
 /* ---- errmsg.c */
 
@@ -214,11 +230,28 @@ struct qs_system {
 	  .arena = -1, \
 	  .cores = -1 }
 
+/* Below the BPF file system's root: what is being built. */
+#define QS_NEW_DIR QS_PIN_DIR "_new"
+
+/* ---- lock.c */
+
 /*
- * Waits for others who initialise; `how` is LOCK_EX or LOCK_SH. -ENOENT: the
- * BPF file system is not mounted, and was not to be.
+ * Waits for others who initialise, QS_LOCK_SECONDS at most (-EBUSY); `how` is
+ * LOCK_EX or LOCK_SH. -ENOENT: the BPF file system is not mounted, and was not
+ * to be.
  */
+#define QS_LOCK_SECONDS 30
 int qs_system_lock(struct qs_system *sys, int how, int mount_it);
+void qs_system_unlock(struct qs_system *sys);
+
+/*
+ * A directory in which nobody but its owner, root or the caller, can write.
+ * Anything else of that name was put there by another user, and is renamed: so
+ * -ENOENT, as if it was not there.
+ */
+int qs_private_dir(const char *path);
+
+/* ---- bpf.c again */
 
 /* -ENOENT: nothing is pinned. -EPROTONOSUPPORT: another version's. */
 int qs_system_open(struct qs_system *sys);

@@ -12,11 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "internal.h"
 
 #define BPFFS "/sys/fs/bpf"
+
+/* Called by number: neither musl nor glibc before 2.36 has these. */
+#define FS_CLOEXEC 1u /* of fsopen() and fsmount() */
+#define FS_CREATE 6 /* of fsconfig() */
 
 static void end_mounts(FILE **f)
 {
@@ -111,11 +116,11 @@ int qs_bpffs_path(char *path, int mount_it)
  */
 static int mount_cgroup(void)
 {
-	QS_AUTO_FD int fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
+	QS_AUTO_FD int fs = (int)syscall(SYS_fsopen, "cgroup2", FS_CLOEXEC);
 
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FS_CREATE, NULL, NULL, 0))
 		return -1;
-	return fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return (int)syscall(SYS_fsmount, fs, FS_CLOEXEC, 0);
 }
 
 static int open_root(void)

@@ -73,6 +73,17 @@ refuses "help of an unknown command" 2 'unknown command "wrong"' help wrong
 refuses "an option that comes after a wrong word" 2 'unknown option "-x"' wrong -x
 refuses "a name of other bytes than UTF-8" 2 'unknown command' $'\xff\xc3\x1b[2J'
 refuses "a device that is not there" 1 '' fini nodev0
+for words in 'init nodev0 dwcs' 'fini nodev0'; do
+	# shellcheck disable=SC2086
+	run env QSOCKETS_ENGINE=inproc qsock $words
+	check_equal "$words does nothing for the in-process engine" "1|" "$STATUS|$OUT"
+	check "and says whose that is" grep -qF 'belongs to the process' <<<"$ERR"
+done
+for words in 'init inproc dwcs' 'fini inproc'; do
+	# shellcheck disable=SC2086
+	run qsock $words
+	check_equal "$words is refused" "1|" "$STATUS|$OUT"
+done
 refuses "a device whose name is not UTF-8" 1 '' fini $'\xff\x1bx'
 for word in 0x10mbit 1e3mbit nan inf 1.5.2 ' 10mbit' +10 -10 -1mbit 0 0mbit 1e400 99999999999tbit \
 	10mbi '' fast; do

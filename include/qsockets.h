@@ -230,6 +230,13 @@ int qsendmmsg(int fd, struct qmmsghdr *msgs, unsigned int n, int flags);
 int qclose(int fd);
 
 /*
+ * shutdown(), after what is queued: with the in-process engine messages may wait
+ * in the process, which a plain shutdown(SHUT_WR) loses. Does not wait; further
+ * messages are EPIPE. Errors are shutdown()'s.
+ */
+int qshutdown(int fd, int how);
+
+/*
  * Why the last call of this thread failed: a sentence that names the field.
  * The string is the library's and valid until the thread's next call.
  */

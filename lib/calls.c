@@ -209,8 +209,12 @@ static int attach(int fd, const struct qos_params *params, int managed)
 	err = attach_pack(params, sched, &opt);
 	if (err)
 		return err;
-	if (qs_inproc_on() && qs_inproc_has(fd))
-		return attach_fail(fd, EALREADY, params);
+	if (qs_inproc_on()) {
+		err = qs_inproc_has(fd);
+		if (err)
+			return err < 0 ? err :
+					 attach_fail(fd, EALREADY, params);
+	}
 	if (!managed && qs_inproc_wanted(params) == 1)
 		return qs_inproc_attach(fd, sched, &opt);
 	return attach_kernel(fd, sched, &opt, params, forced, managed);
@@ -311,7 +315,7 @@ QS_PUBLIC int qsocket(int domain, int type, int protocol,
 	err = attach(fd, params, 0);
 	if (!err)
 		return fd;
-	close(fd);
+	qs_close(&fd);
 	return qs_return(err);
 }
 
@@ -338,6 +342,18 @@ QS_PUBLIC int qdetach(int fd)
 QS_PUBLIC int qchange(int fd, struct qos_params *params)
 {
 	return qs_return(change(fd, params));
+}
+
+QS_PUBLIC int qshutdown(int fd, int how)
+{
+	int err = qs_inproc_on() ? qs_inproc_shutdown(fd, how) : 1;
+
+	if (err <= 0)
+		return qs_return(err);
+	if (!shutdown(fd, how))
+		return 0;
+	return qs_return(
+		qs_fail(errno, "shutdown: fd %d: %s", fd, strerror(errno)));
 }
 
 QS_PUBLIC int qclose(int fd)

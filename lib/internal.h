@@ -8,7 +8,9 @@
 #define QS_LIB_INTERNAL_H
 
 #include <linux/limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -17,10 +19,16 @@
 
 #define QS_PUBLIC __attribute__((visibility("default")))
 
+/* Not a cancellation point, or the descriptor would stay. */
 static inline void qs_close(const int *fd)
 {
-	if (*fd >= 0)
-		close(*fd);
+	int cancel;
+
+	if (*fd < 0)
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	close(*fd);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 /* The one cleanup idiom: what a function owns goes when it returns. */
@@ -50,6 +58,11 @@ int qs_fail(int err, const char *fmt, ...)
 
 /* What a public call returns: -1 with errno for a negative errno. */
 int qs_return(int ret);
+
+/* ---- memory.c */
+
+/* True if all n bytes can be read. */
+bool qs_readable(const void *p, size_t n);
 
 /* ---- admit.c */
 
@@ -436,6 +449,7 @@ int qs_inproc_detach(int fd);
 int qs_inproc_change(int fd, const struct qos_params *params);
 int qs_inproc_info(int fd, struct qos_info *to);
 int qs_inproc_close(int fd);
+int qs_inproc_shutdown(int fd, int how);
 int qs_inproc_reserve(int fd, __u32 bytes);
 int qs_inproc_fits(int fd, __u64 bytes, __u64 deadline, int *fits);
 int qs_inproc_watch(int fd, const struct qos_watch *w, int *watch);

@@ -5,6 +5,7 @@
  * where "here" is, and what is TCP, so nothing about the socket is kept here.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/net_tstamp.h>
 #include <string.h>
 
@@ -23,6 +24,9 @@ size_t qs_message_len(const struct msghdr *msg)
 {
 	size_t len = 0, i;
 
+	if (msg->msg_iovlen > IOV_MAX ||
+	    !qs_readable(msg->msg_iov, msg->msg_iovlen * sizeof(*msg->msg_iov)))
+		return 0; /* the call itself says so */
 	for (i = 0; i < msg->msg_iovlen; i++)
 		len += msg->msg_iov[i].iov_len;
 	return len;

@@ -254,6 +254,8 @@ send_with_control(int fd, const struct msghdr *from, int flags, __u64 bits)
 	if (from->msg_controllen > CONTROL_MAX)
 		return qs_fail(EINVAL, "msg_controllen is %zu, more than %d",
 			       from->msg_controllen, CONTROL_MAX);
+	if (!qs_readable(from->msg_control, from->msg_controllen))
+		return qs_fail(EFAULT, "msg_control cannot be read");
 	memset(room, 0, own);
 	memcpy(room, from->msg_control, from->msg_controllen);
 	memset(room + own, 0, CMSG_SPACE(sizeof(__u64)));

@@ -83,15 +83,17 @@ static int is_ours(void)
 
 int qs_inproc_declare(int fd, __u32 bytes)
 {
-	int err = 1;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
+	err = 1;
 	if (is_ours()) {
 		err = qs_fd_check(fd);
 		if (!err)
 			err = declare(fd, bytes);
 	}
-	qsi_unlock();
+	qsi_leave();
 	return err;
 }
 
@@ -135,13 +137,13 @@ static int reserve(struct inproc_sock *sock, __u32 bytes)
 int qs_inproc_reserve(int fd, __u32 bytes)
 {
 	struct inproc_sock *sock;
-	int err = 1;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
-	if (sock)
-		err = reserve(sock, bytes);
-	qsi_unlock();
+	err = sock ? reserve(sock, bytes) : 1;
+	qsi_leave();
 	return err;
 }
 
@@ -150,9 +152,11 @@ int qs_inproc_reserve(int fd, __u32 bytes)
 int qs_inproc_fits(int fd, __u64 bytes, __u64 deadline, int *fits)
 {
 	const struct inproc_sock *sock;
-	int err = 1;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
+	err = 1;
 	sock = qsi_find(fd);
 	if (sock) {
 		err = sock->gone ? qs_attached_fail(fd, ENODEV) : 0;
@@ -160,6 +164,6 @@ int qs_inproc_fits(int fd, __u64 bytes, __u64 deadline, int *fits)
 			*fits = qs_fits(qsi.core, sock->stream, bytes, deadline,
 					qsi_now());
 	}
-	qsi_unlock();
+	qsi_leave();
 	return err;
 }

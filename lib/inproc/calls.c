@@ -46,12 +46,13 @@ int qs_inproc_wanted(const struct qos_params *params)
 int qs_inproc_has(int fd)
 {
 	const struct inproc_sock *sock;
-	int has;
+	int has = qsi_enter();
 
-	qsi_lock();
+	if (has)
+		return has;
 	sock = qsi_find(fd);
 	has = sock && !sock->gone;
-	qsi_unlock();
+	qsi_leave();
 	return has;
 }
 
@@ -158,6 +159,11 @@ static int need_device(const struct qs_sched *sched, const char *interface)
 
 	if (qsi.core && !qsi.over && qsi.sched == sched)
 		return 0;
+	if (qsi.core && qsi.sched == sched && !is_free())
+		return qs_fail(EOPNOTSUPP,
+			       "the device \"" QS_INPROC_DEV
+			       "\" of this process is being given back: try "
+			       "again when what is queued has left");
 	if (qsi.initialised || !is_free())
 		return qs_fail(EOPNOTSUPP,
 			       "the device \"" QS_INPROC_DEV
@@ -187,9 +193,11 @@ int qs_inproc_init(const struct qos_params *params,
 	if (err)
 		return err;
 	describe(&dev, sched, &d, params->dev);
-	qsi_lock();
+	err = qsi_enter();
+	if (err)
+		return err;
 	err = init_device(sched, &dev, any);
-	qsi_unlock();
+	qsi_leave();
 	return err;
 }
 
@@ -221,9 +229,12 @@ static void wait_empty(void)
 
 int qs_inproc_fini(void)
 {
-	qsi_lock();
+	int err = qsi_enter();
+
+	if (err)
+		return err;
 	if (!qsi.core || qsi.over) {
-		qsi_unlock();
+		qsi_leave();
 		return qs_fail(ENOENT,
 			       "dev \"" QS_INPROC_DEV "\" is not initialised");
 	}
@@ -235,7 +246,7 @@ int qs_inproc_fini(void)
 		qsi_drop_all();
 		wait_empty();
 	}
-	qsi_unlock();
+	qsi_leave();
 	return 0;
 }
 
@@ -330,15 +341,16 @@ int qs_inproc_attach(int fd, const struct qs_sched *sched,
 
 	if (!err)
 		err = check_free(fd);
+	if (!err)
+		err = qsi_enter();
 	if (err)
 		return err;
-	qsi_lock();
 	err = need_device(sched, opt->dev);
 	if (!err)
 		err = attach(fd, opt);
 	if (!err)
 		__atomic_store_n(&qs_inproc_used, 1, __ATOMIC_RELAXED);
-	qsi_unlock();
+	qsi_leave();
 	return err;
 }
 
@@ -361,9 +373,10 @@ static int drain(const struct inproc_sock *sock)
 int qs_inproc_detach(int fd)
 {
 	struct inproc_sock *sock;
-	int err = 0;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
 	if (sock) {
 		sock->users++;
@@ -374,15 +387,17 @@ int qs_inproc_detach(int fd)
 		sock->users--;
 		qsi_sock_put(sock);
 	}
-	qsi_unlock();
+	qsi_leave();
 	return sock ? err : 1;
 }
 
 int qs_inproc_close(int fd)
 {
 	struct inproc_sock *sock;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
 	if (sock && sock->messages) {
 		sock->users++; /* the list's */
@@ -393,8 +408,31 @@ int qs_inproc_close(int fd)
 	}
 	if (sock)
 		qsi_forget(sock);
-	qsi_unlock();
+	qsi_leave();
 	return sock ? 0 : 1;
+}
+
+/* ---- shutdown */
+
+/* The FIN follows what is queued: at once if that is nothing. */
+int qs_inproc_shutdown(int fd, int how)
+{
+	struct inproc_sock *sock;
+	int err = qsi_enter();
+
+	if (err)
+		return err;
+	err = 1;
+	sock = qsi_find(fd);
+	if (sock && sock->messages && (how == SHUT_WR || how == SHUT_RDWR)) {
+		sock->fin = 1;
+		err = 0;
+		if (how == SHUT_RDWR && shutdown(fd, SHUT_RD))
+			err = qs_fail(errno, "shutdown: fd %d: %s", fd,
+				      strerror(errno));
+	}
+	qsi_leave();
+	return err;
 }
 
 /* ---- change */
@@ -426,13 +464,13 @@ static int change(struct inproc_sock *sock, const struct qos_params *params)
 int qs_inproc_change(int fd, const struct qos_params *params)
 {
 	struct inproc_sock *sock;
-	int err = 1;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
-	if (sock)
-		err = change(sock, params);
-	qsi_unlock();
+	err = sock ? change(sock, params) : 1;
+	qsi_leave();
 	return err;
 }
 
@@ -498,11 +536,13 @@ static void fill_info(struct inproc_sock *sock, struct qos_info *o)
 int qs_inproc_info(int fd, struct qos_info *to)
 {
 	struct inproc_sock *sock;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
 	if (sock)
 		fill_info(sock, to);
-	qsi_unlock();
+	qsi_leave();
 	return sock ? 0 : 1;
 }

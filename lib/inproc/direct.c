@@ -2,9 +2,8 @@
 /*
  * A message that the core would send at once, since nothing is queued, has no
  * need of a copy and of the thread: the call that brought it sends it. It goes
- * by the application's own descriptor. Whether that is another socket's by now
- * is asked only when it fails: else the message has left where a plain call would
- * have sent it, and was counted for a stream that is closed.
+ * by the application's own descriptor, which was found to be the socket's before.
+ * What the stack refuses is counted as sent, for the core has let it go.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +15,9 @@
 struct direct {
 	struct mmsghdr hdr[MANY];
 	size_t len[MANY];
+	unsigned int index[MANY]; /* of the caller's messages */
 	unsigned int n;
+	__u64 answer; /* the core's last one */
 };
 
 /* Is nothing of the socket's own in the way? */
@@ -43,6 +44,7 @@ static int pass(struct inproc_sock *sock, struct direct *d,
 	answer = qsi.sched->ops->pass(qsi.core, &p, now);
 	if (!answer)
 		return 0;
+	d->answer = answer;
 	if (QS_DEQ_OP(answer) == QS_DEQ_SEND) {
 		d->hdr[d->n].msg_hdr = *o->msg;
 		d->len[d->n++] = len;
@@ -51,27 +53,30 @@ static int pass(struct inproc_sock *sock, struct direct *d,
 	return 1;
 }
 
-/* The socket has no room for these, against expectation: they wait for it. */
-static int keep(struct inproc_sock *sock, const struct direct *d,
-		unsigned int at, int flags)
+/*
+ * The socket has no room for these, against expectation: they wait for it.
+ * Returns how many were kept; *err says why not more.
+ */
+static unsigned int keep(struct inproc_sock *sock, const struct direct *d,
+			 unsigned int at, int flags, int *err)
 {
 	struct inproc_message *m;
-	int err;
+	unsigned int first = at;
 
 	sock->credit = 0;
-	err = qsi_start();
-	if (!err)
-		err = qsi_hold_fd(sock);
-	for (; at < d->n && !err; at++) {
-		m = qsi_copy(&d->hdr[at].msg_hdr, d->len[at], flags, &err);
+	*err = qsi_start();
+	if (!*err)
+		*err = qsi_hold_fd(sock);
+	for (; at < d->n && !*err; at++) {
+		m = qsi_copy(&d->hdr[at].msg_hdr, d->len[at], flags, err);
 		if (!m)
 			break;
 		qsi_message_add(sock, m);
 		qsi_pend(sock, m);
 	}
-	if (err && !sock->messages)
+	if (*err && !sock->messages)
 		qsi_drop_fd(sock);
-	return err;
+	return at - first;
 }
 
 /* Others may have queued messages meanwhile. */
@@ -84,53 +89,34 @@ static void over(struct inproc_sock *sock)
 	qsi_tell(sock);
 }
 
-/* 0, or why those that are left were not kept. */
-static int hand_over(struct inproc_sock *sock, struct direct *d, int flags,
-		     struct inproc_sent *sent)
+/*
+ * Sends them. Returns how many were taken, and in *err what the next one met, as
+ * sendmmsg() does: what comes after that is the caller's again.
+ */
+static unsigned int hand_over(struct inproc_sock *sock, struct direct *d,
+			      int flags, int *err)
 {
-	int err = 0;
+	unsigned int done;
 
 	sock->direct = 1;
 	qsi_unlock();
-	qsi_send(sock->fd, d->hdr, d->n, INPROC_FLAGS(flags), sent);
+	done = qsi_send_plain(sock->fd, d->hdr, d->n, INPROC_FLAGS(flags), err);
 	qsi_lock();
 	sock->direct = 0;
-	if (sent->error)
-		sock->error = sent->error;
-	if (sent->done < d->n)
-		err = keep(sock, d, sent->done, flags);
+	if (*err == EAGAIN)
+		done += keep(sock, d, done, flags, err);
+	else if (*err)
+		*err = qs_fail(*err, "sendmsg: %s", strerror(*err));
 	over(sock);
-	return err;
-}
-
-/*
- * What a call returns that is done with k messages: its own error at once, if it
- * had but one. 0: it was another socket that was sent on.
- */
-static int result(struct inproc_sock *sock, unsigned int k,
-		  const struct inproc_sent *sent, int err)
-{
-	if (!err && !sent->lost)
-		return (int)k;
-	if (sock->attached && !qsi_same(sock, sock->fd))
-		qsi_forget(sock);
-	if (k > 1)
-		return (int)k;
-	if (!sock->attached)
-		return 0;
-	if (err)
-		return err;
-	sock->error = 0;
-	return qs_fail(sent->error, "sendmsg: %s", strerror(sent->error));
+	return done;
 }
 
 int qsi_direct(struct inproc_sock *sock, struct qs_outgoing *o, unsigned int n,
 	       int flags)
 {
-	struct inproc_sent sent = { 0 };
+	unsigned int k = 0, sent;
 	struct direct d;
 	int ret = 1, err = 0;
-	unsigned int k = 0;
 	__u64 now;
 
 	if (!may_pass(sock))
@@ -141,13 +127,18 @@ int qsi_direct(struct inproc_sock *sock, struct qs_outgoing *o, unsigned int n,
 		ret = pass(sock, &d, &o[k], now);
 		if (ret <= 0)
 			break;
+		if (QS_DEQ_OP(d.answer) == QS_DEQ_SEND)
+			d.index[d.n - 1] = k;
 		k++;
 	}
 	if (!k)
 		return ret;
-	if (d.n)
-		err = hand_over(sock, &d, flags, &sent);
-	else
+	if (!d.n) {
 		qsi_tell(sock);
-	return result(sock, k, &sent, err);
+		return (int)k;
+	}
+	sent = hand_over(sock, &d, flags, &err);
+	if (sent < d.n)
+		k = d.index[sent];
+	return k ? (int)k : err;
 }

@@ -77,6 +77,7 @@ struct inproc_sock {
 	int blocked; /* takes nothing now: its stream is held */
 	int dead; /* its messages are not sent any more */
 	int error; /* for the next call */
+	int fin; /* of qshutdown(): no more is taken, the FIN follows the queue */
 	__u32 stream, gen;
 	__u32 messages; /* in the core, and after it */
 	size_t queued; /* bytes of these */
@@ -127,6 +128,17 @@ static inline void qsi_unlock(void)
 	pthread_mutex_unlock(&qsi.lock);
 }
 
+/*
+ * What every call begins and ends with, besides the lock: the thread cannot be
+ * cancelled in between, and a signal handler that interrupts it cannot call again
+ * (-EDEADLK, with a sentence).
+ */
+int qsi_enter(void);
+void qsi_leave(void);
+
+/* As qsi_enter() found it. */
+int qsi_cancel_state(void);
+
 /* ns of CLOCK_MONOTONIC. Without the lock, too. */
 __u64 qsi_now(void);
 struct timespec qsi_timespec(__u64 ns);
@@ -169,6 +181,15 @@ void qsi_drop_fd(struct inproc_sock *sock);
 /* Without the lock, too. */
 int qsi_writable(int fd);
 
+/*
+ * True if a connection takes bytes, now or once it is there. What it says of
+ * an error is left to the socket: the plain call tells the caller.
+ */
+int qsi_open(int fd);
+
+/* Closes a descriptor that may be a connection's last, and linger, elsewhere. */
+void qsi_close_lingering(int fd);
+
 /* Finds how much the socket takes, by a descriptor of it; 0: nothing. */
 int qsi_credit(struct inproc_sock *sock, int fd);
 
@@ -189,6 +210,10 @@ struct inproc_sent {
 	unsigned int lost;
 	int error; /* the last one */
 };
+
+/* As sendmmsg(): how many were sent, and what the next one met. No lock. */
+unsigned int qsi_send_plain(int fd, struct mmsghdr *hdr, unsigned int n,
+			    int flags, int *err);
 
 /*
  * Sends n messages on a datagram socket, without the lock, and without waiting.

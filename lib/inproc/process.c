@@ -35,6 +35,40 @@ __attribute__((constructor)) static void make_lock(void)
 	pthread_mutexattr_destroy(&attr);
 }
 
+/* ---- in a call */
+
+static _Thread_local struct {
+	volatile int inside;
+	int cancel; /* the state before */
+} call;
+
+int qsi_enter(void)
+{
+	if (call.inside)
+		return qs_fail(EDEADLK,
+			       "a signal handler called this while it "
+			       "interrupted another call of this thread: "
+			       "call it outside of the handler");
+	call.inside = 1;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call.cancel);
+	qsi_lock();
+	return 0;
+}
+
+void qsi_leave(void)
+{
+	int cancel = call.cancel;
+
+	qsi_unlock();
+	call.inside = 0;
+	pthread_setcancelstate(cancel, NULL);
+}
+
+int qsi_cancel_state(void)
+{
+	return call.cancel;
+}
+
 /* ---- time */
 
 __u64 qsi_now(void)
@@ -86,10 +120,11 @@ static void flush(void)
 	__u64 until = qsi_now() + INPROC_EXIT_NS;
 	int err = 0;
 
-	qsi_lock();
+	if (qsi_enter())
+		return;
 	while (qsi.messages && !err)
 		err = qsi_wait_left(until);
-	qsi_unlock();
+	qsi_leave();
 }
 
 /* ---- fork */
@@ -123,12 +158,26 @@ static void reset_socks(void)
 		sock->blocked = 0;
 		sock->direct = 0;
 		sock->users = 0;
+		sock->fin = 0; /* the parent does it */
 		qs_close(&sock->watch); /* the parent's wakes are not ours */
 		sock->watch = -1;
 		sock->messages = 0;
 		sock->queued = 0;
 		qsi_sock_put(sock);
 	}
+}
+
+/* A handler that interrupted a call has the lock already. */
+static void before_fork(void)
+{
+	if (!call.inside)
+		qsi_lock();
+}
+
+static void after_fork(void)
+{
+	if (!call.inside)
+		qsi_unlock();
 }
 
 static void forked(void)
@@ -158,6 +207,6 @@ void qsi_prepare(void)
 		return;
 	done = 1;
 	make_condition();
-	pthread_atfork(qsi_lock, qsi_unlock, forked);
+	pthread_atfork(before_fork, after_fork, forked);
 	atexit(flush); /* a message that cannot be sent at exit is lost */
 }

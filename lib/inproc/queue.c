@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,8 +77,12 @@ static size_t longest(const struct inproc_sock *sock)
 
 ssize_t qsi_length(const struct inproc_sock *sock, const struct msghdr *msg)
 {
-	ssize_t len = total_length(msg);
+	ssize_t len;
 
+	if (msg->msg_iovlen <= IOV_MAX &&
+	    !qs_readable(msg->msg_iov, msg->msg_iovlen * sizeof(*msg->msg_iov)))
+		return qs_fail(EFAULT, "msg_iov cannot be read");
+	len = total_length(msg);
 	if (len < 0 || (size_t)len > longest(sock))
 		return qs_fail(EMSGSIZE, "the message has more than %zu bytes",
 			       longest(sock));
@@ -90,13 +95,32 @@ ssize_t qsi_length(const struct inproc_sock *sock, const struct msghdr *msg)
 	return len;
 }
 
+static int check_readable(const struct msghdr *msg)
+{
+	size_t k;
+
+	if (!qs_readable(msg->msg_control, control_length(msg)))
+		return qs_fail(EFAULT, "msg_control cannot be read");
+	if (!qs_readable(msg->msg_name, name_length(msg)))
+		return qs_fail(EFAULT, "msg_name cannot be read");
+	for (k = 0; k < msg->msg_iovlen; k++)
+		if (!qs_readable(msg->msg_iov[k].iov_base,
+				 msg->msg_iov[k].iov_len))
+			return qs_fail(EFAULT, "the message cannot be read");
+	return 0;
+}
+
 struct inproc_message *qsi_copy(const struct msghdr *msg, size_t len, int flags,
 				int *err)
 {
 	size_t control = control_length(msg);
 	socklen_t name = name_length(msg);
-	struct inproc_message *m = malloc(sizeof(*m) + control + name + len);
+	struct inproc_message *m;
 
+	*err = check_readable(msg);
+	if (*err)
+		return NULL;
+	m = malloc(sizeof(*m) + control + name + len);
 	if (!m) {
 		*err = qs_fail(ENOMEM, "no memory for %zu bytes", len);
 		return NULL;
@@ -241,16 +265,53 @@ static __u64 send_timeout(int fd)
 	       tv.tv_usec * 1000ull;
 }
 
-/* *until is 0 at first. */
-static int wait_room(const struct inproc_sock *sock, int flags, __u64 *until)
-{
-	int nonblocking = flags & MSG_DONTWAIT;
+/* A call that waits for room, and what it has when its thread is cancelled. */
+struct waiter {
+	struct inproc_sock *sock;
+	struct inproc_message *message;
+};
 
+static void cancelled(void *arg)
+{
+	struct waiter *w = arg;
+
+	qsi.waiting--;
+	free(w->message);
+	if (!w->sock->messages)
+		qsi_drop_fd(w->sock);
+	w->sock->users--;
+	qsi_sock_put(w->sock);
+	qsi_leave();
+}
+
+/* The thread can be cancelled here, as in a plain call that blocks. */
+static int wait_as(struct waiter *w, __u64 until)
+{
+	int err;
+
+	pthread_cleanup_push(cancelled, w);
+	pthread_setcancelstate(qsi_cancel_state(), NULL);
+	err = qsi_wait_left(until);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_cleanup_pop(0);
+	return err;
+}
+
+/* By the engine's own descriptor: the number may be another's by now. *until is 0
+ * at first. */
+static int wait_room(struct waiter *w, int flags, __u64 *until)
+{
+	struct inproc_sock *sock = w->sock;
+	int nonblocking = flags & MSG_DONTWAIT;
+	int err = nonblocking ? 0 : qsi_hold_fd(sock);
+
+	if (err)
+		return err;
 	if (!nonblocking)
-		nonblocking = fcntl(sock->fd, F_GETFL) & O_NONBLOCK;
+		nonblocking = fcntl(sock->dup, F_GETFL) & O_NONBLOCK;
 	if (!nonblocking && !*until)
-		*until = send_timeout(sock->fd);
-	if (!nonblocking && !qsi_wait_left(*until))
+		*until = send_timeout(sock->dup);
+	if (!nonblocking && !wait_as(w, *until))
 		return 0;
 	return qs_fail(EAGAIN, "the queue of fd %d is full", sock->fd);
 }
@@ -274,6 +335,9 @@ static int usable(struct inproc_sock *sock)
 		return 1;
 	if (!sock->attached)
 		return qs_fail(EBADF, "fd %d was closed or detached meanwhile",
+			       sock->fd);
+	if (sock->fin)
+		return qs_fail(EPIPE, "fd %d was shut down by qshutdown()",
 			       sock->fd);
 	return take_error(sock);
 }
@@ -306,6 +370,7 @@ static void enqueue(struct inproc_sock *sock, struct inproc_message *m,
 static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
 		 __u64 bits)
 {
+	struct waiter waiter = { .sock = sock, .message = m };
 	__u64 now = qsi_now(), until = 0;
 	int err = usable(sock);
 	struct qs_packet p;
@@ -314,7 +379,7 @@ static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
 	while (!err && !make_room(sock, size_of(m), &p, now)) {
 		err = frame_too_long(sock, &p, now);
 		if (!err)
-			err = wait_room(sock, flags, &until);
+			err = wait_room(&waiter, flags, &until);
 		if (!err)
 			err = usable(sock);
 		now = qsi_now();
@@ -325,6 +390,8 @@ static int queue(struct inproc_sock *sock, struct inproc_message *m, int flags,
 		err = qsi_hold_fd(sock);
 	if (!err)
 		enqueue(sock, m, &p, now);
+	else if (!sock->messages)
+		qsi_drop_fd(sock);
 	return err;
 }
 
@@ -349,6 +416,17 @@ static int copy_and_queue(struct inproc_sock *sock, struct qs_outgoing *o,
 	return err;
 }
 
+/* As the plain call on a connection. */
+static void raise_pipe(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type;
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) &&
+	    type == SOCK_STREAM)
+		pthread_kill(pthread_self(), SIGPIPE);
+}
+
 /* The socket's number may have been given to another one meanwhile. */
 static int queue_all(struct inproc_sock *sock, struct qs_outgoing *o,
 		     unsigned int n, int flags)
@@ -363,21 +441,57 @@ static int queue_all(struct inproc_sock *sock, struct qs_outgoing *o,
 	return err < 0 && k == 1 ? err : (int)k - !!err;
 }
 
+/*
+ * What a queue cannot do. 1: the plain call does it, and says what is wrong. A
+ * connection that takes nothing more says so itself, with its own error, once
+ * nothing is queued.
+ */
+static int goes_plain(struct inproc_sock *sock, int flags)
+{
+	socklen_t len = sizeof(int);
+	int zerocopy = 0;
+
+	if ((flags & MSG_ZEROCOPY) &&
+	    !getsockopt(sock->fd, SOL_SOCKET, SO_ZEROCOPY, &zerocopy, &len) &&
+	    zerocopy)
+		return qs_fail(EOPNOTSUPP,
+			       "MSG_ZEROCOPY: the in-process engine copies "
+			       "what it queues");
+	if (!sock->bytes && (flags & MSG_MORE))
+		return qs_fail(EOPNOTSUPP,
+			       "MSG_MORE: a queue cannot join datagrams");
+	if (!sock->bytes)
+		return !!(flags & MSG_OOB);
+	if (flags & MSG_FASTOPEN)
+		return 1;
+	if (sock->dead) /* bytes were lost, which is told once */
+		return sock->error ? take_error(sock) : 1;
+	return !sock->messages && !sock->error && !qsi_open(sock->fd);
+}
+
 int qs_inproc_send(int fd, struct qs_outgoing *o, unsigned int n, int flags)
 {
 	struct inproc_sock *sock;
-	int done = 0;
+	int done, plain;
 
-	qsi_lock();
-	sock = qsi_look(fd);
+	pthread_testcancel(); /* as the plain call */
+	done = qsi_enter();
+	if (done)
+		return done;
+	sock = qsi_look(fd) ? qsi_find(fd) : NULL;
 	if (sock && !sock->gone) {
 		sock->users++;
-		done = qsi_direct(sock, o, n, flags);
-		if (!done)
+		plain = goes_plain(sock, flags);
+		done = plain < 0 ? plain : 0;
+		if (!plain)
+			done = qsi_direct(sock, o, n, flags);
+		if (!plain && !done)
 			done = queue_all(sock, o, n, flags);
 		sock->users--;
 		qsi_sock_put(sock);
 	}
-	qsi_unlock();
+	qsi_leave();
+	if (done == -EPIPE && !(flags & MSG_NOSIGNAL))
+		raise_pipe(fd);
 	return done;
 }

@@ -201,7 +201,24 @@ int qsi_writable(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 
-	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
+	int n;
+
+	do
+		n = poll(&pfd, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1 && (pfd.revents & POLLOUT);
+}
+
+/* States of <netinet/tcp.h>; one byte is asked for, which is the state. */
+int qsi_open(int fd)
+{
+	socklen_t len = sizeof(__u8);
+	__u8 state = 0;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len))
+		return 1; /* not TCP: nothing is known */
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT ||
+	       state == TCP_SYN_SENT || state == TCP_SYN_RECV;
 }
 
 size_t qsi_cost(size_t len)
@@ -246,11 +263,26 @@ int qsi_hold_fd(struct inproc_sock *sock)
 	return 0;
 }
 
+/* Of a connection that the application has closed, ours is the last. */
+static void close_dup(const struct inproc_sock *sock)
+{
+	if (sock->bytes && !qsi_same(sock, sock->fd))
+		qsi_close_lingering(sock->dup);
+	else
+		qs_close(&sock->dup);
+}
+
 void qsi_drop_fd(struct inproc_sock *sock)
 {
+	if (sock->dup < 0)
+		return;
 	if (sock->blocked)
 		qsi_unblock(sock);
-	qs_close(&sock->dup);
+	if (qsi_same(sock, sock->dup)) {
+		if (sock->fin && !sock->dead)
+			shutdown(sock->dup, SHUT_WR);
+		close_dup(sock);
+	}
 	sock->dup = -1;
 }
 

@@ -21,6 +21,25 @@ static int send_some(int fd, struct mmsghdr *hdr, unsigned int n, int flags)
 	return ret < 0 ? -1 : 1;
 }
 
+unsigned int qsi_send_plain(int fd, struct mmsghdr *hdr, unsigned int n,
+			    int flags, int *err)
+{
+	unsigned int done = 0;
+	int k;
+
+	*err = 0;
+	while (done < n) {
+		k = send_some(fd, hdr + done, n - done, flags);
+		if (k >= 0)
+			done += k;
+		else if (errno != EINTR)
+			break;
+	}
+	if (done < n)
+		*err = errno;
+	return done;
+}
+
 void qsi_send(int fd, struct mmsghdr *hdr, unsigned int n, int flags,
 	      struct inproc_sent *sent)
 {

@@ -80,6 +80,26 @@ static void send_runs(void)
 	}
 }
 
+/* Nothing more of it is sent: what comes after lost bytes must not be. */
+static void end(struct inproc_sock *sock)
+{
+	sock->dead = 1;
+	if (sock->blocked)
+		qsi_unblock(sock);
+}
+
+/*
+ * What becomes of a message is the connection's matter; an error of a datagram with
+ * an address of its own says nothing of the next one.
+ */
+static void note_error(struct inproc_message *m)
+{
+	if (m->error && !m->name)
+		m->sock->error = m->error;
+	if (m->error && m->sock->bytes && !m->sock->dead)
+		end(m->sock);
+}
+
 /* What was in the batch is sent, or is not. */
 static void settle_runs(void)
 {
@@ -88,8 +108,7 @@ static void settle_runs(void)
 
 	for (k = 0; k < batch.n; k++) {
 		m = batch.message[k];
-		if (m->error)
-			m->sock->error = m->error;
+		note_error(m);
 		if (m->unsent && !m->sock->dead)
 			qsi_pend(m->sock, m);
 		else
@@ -156,8 +175,7 @@ static int send_message(struct inproc_sock *sock, struct inproc_message *m)
 		else
 			m->done += n;
 	} while (!m->error && m->done < m->len);
-	if (m->error)
-		sock->error = m->error;
+	note_error(m);
 	return 1;
 }
 
@@ -184,6 +202,9 @@ static void push(struct inproc_sock *sock)
 	sock->users++;
 	while (sock->first) {
 		m = sock->first;
+		/* its error is left to who asks the socket */
+		if (sock->bytes && !sock->dead && !qsi_open(sock->dup))
+			end(sock);
 		if (!sock->dead && !send_message(sock, m)) {
 			qsi_block(sock);
 			break;
@@ -326,12 +347,22 @@ static void take_events(void)
 	eventfd_t count;
 	int i, n;
 
+	struct inproc_sock *sock;
+
 	n = epoll_wait(qsi.epoll, events, EVENTS, 0);
 	for (i = 0; i < n; i++) {
-		if (events[i].data.ptr)
-			push(events[i].data.ptr);
+		sock = events[i].data.ptr;
+		if (sock)
+			sock->users++; /* push() lets the lock go */
 		else
 			eventfd_read(qsi.event, &count);
+	}
+	for (i = 0; i < n; i++) {
+		sock = events[i].data.ptr;
+		if (!sock)
+			continue;
+		sock->users--;
+		push(sock);
 	}
 }
 
@@ -399,8 +430,8 @@ static void *run(void *unused)
 	return NULL;
 }
 
-/* The application's signals are not for this thread. */
-static int create(void)
+/* The application's signals are not for such a thread. */
+static int create(void *(*start)(void *), void *data)
 {
 	sigset_t all, before;
 	pthread_attr_t attr;
@@ -411,10 +442,32 @@ static int create(void)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, &attr, run, NULL);
+	err = pthread_create(&thread, &attr, start, data);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return err;
+}
+
+static void *close_slowly(void *fd)
+{
+	close((int)(intptr_t)fd);
+	return NULL;
+}
+
+/* With SO_LINGER close() waits, and neither the lock nor this thread may. */
+void qsi_close_lingering(int fd)
+{
+	static const struct linger none;
+	socklen_t len = sizeof(struct linger);
+	struct linger linger = { 0 };
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) &&
+	    linger.l_onoff && linger.l_linger) {
+		if (!create(close_slowly, (void *)(intptr_t)fd))
+			return;
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	}
+	close(fd);
 }
 
 static int open_events(void)
@@ -438,7 +491,7 @@ int qsi_start(void)
 	qsi_prepare();
 	err = open_events();
 	if (!err)
-		err = create();
+		err = create(run, NULL);
 	if (!err) {
 		qsi.running = 1;
 		return 0;

@@ -66,7 +66,7 @@ static int give_ring(struct inproc_sock *sock, const struct qos_watch *w)
 static int begin(struct inproc_sock *sock, const struct qos_watch *w,
 		 int *watch)
 {
-	int err = 0;
+	int err = 0, first = sock->watch < 0, copy;
 
 	if (sock->gone)
 		err = qs_attached_fail(sock->fd, ENODEV);
@@ -81,25 +81,31 @@ static int begin(struct inproc_sock *sock, const struct qos_watch *w,
 	}
 	if (err)
 		return err;
-	*watch = fcntl(sock->watch, F_DUPFD_CLOEXEC, 0);
-	if (*watch < 0)
-		return qs_fail(errno, "eventfd: %s", strerror(errno));
-	err = give_ring(sock, w);
-	if (err)
-		qs_close(watch);
+	copy = fcntl(sock->watch, F_DUPFD_CLOEXEC, 0);
+	err = copy < 0 ? qs_fail(errno, "eventfd: %s", strerror(errno)) :
+			 give_ring(sock, w);
+	if (!err) {
+		*watch = copy;
+		return 0;
+	}
+	qs_close(&copy);
+	if (first) {
+		qs_close(&sock->watch);
+		sock->watch = -1;
+	}
 	return err;
 }
 
 int qs_inproc_watch(int fd, const struct qos_watch *w, int *watch)
 {
 	struct inproc_sock *sock;
-	int err = 1;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
-	if (sock)
-		err = begin(sock, w, watch);
-	qsi_unlock();
+	err = sock ? begin(sock, w, watch) : 1;
+	qsi_leave();
 	return err;
 }
 
@@ -135,6 +141,8 @@ static int read_fates(struct inproc_sock *sock, struct qos_fate *to,
 	if (sock->watch < 0)
 		return qs_watch_none(sock->fd);
 	r = ring_of(sock);
+	if (!r)
+		return qs_watch_none(sock->fd);
 	eventfd_read(sock->watch, &count);
 	sock->told = 0;
 	got = take(r, to, n);
@@ -145,12 +153,14 @@ static int read_fates(struct inproc_sock *sock, struct qos_fate *to,
 int qs_inproc_fates(int fd, struct qos_fate *to, unsigned int n, int *got)
 {
 	struct inproc_sock *sock;
-	int err = 1;
+	int err = qsi_enter();
 
-	qsi_lock();
+	if (err)
+		return err;
 	sock = qsi_find(fd);
+	err = sock ? read_fates(sock, to, n) : 1;
 	if (sock)
-		err = *got = read_fates(sock, to, n);
-	qsi_unlock();
+		*got = err;
+	qsi_leave();
 	return err > 0 && sock ? 0 : err;
 }

@@ -157,7 +157,7 @@ static void a_closed_connection_is_told_of_later(void **state)
 	(void)state;
 	loop_connection(fd, &edf);
 	close(fd[1]);
-	while (qsend(fd[0], "x", 1, 0, NULL) == 1)
+	while (qsend(fd[0], "x", 1, MSG_NOSIGNAL, NULL) == 1)
 		loop_wait(start, "an error", __FILE__, __LINE__);
 	assert_true(errno == EPIPE || errno == ECONNRESET);
 	assert_int_equal(qclose(fd[0]), 0);

@@ -113,6 +113,7 @@ start()
 	HOLDER=$!
 	exec 8>"$TMPDIR/in" 9<"$TMPDIR/out"
 	rm "$TMPDIR/in" "$TMPDIR/out"
+	# shellcheck disable=SC2034 # the tests look
 	read -r SAID <&9
 }
 

@@ -111,10 +111,11 @@ struct qos_device {
 /*
  * Make params->name the scheduler of params->dev (attributes: NULL). For the
  * administrator, once per device: no process stays. The same again is a
- * success. qsockinit_device() also says how; `size` is sizeof(*device).
+ * success. qsockinit_device() also says how; `size` is sizeof(*device):
+ * what is beyond it has its default, and what the library does not know is 0.
  *
  * EPERM no privilege; ENODEV no such device; ENOENT unknown scheduler or cgroup;
- * EINVAL a bad field; EFAULT; EOPNOTSUPP the kernel lacks what is needed; EBUSY
+ * EINVAL a bad field; E2BIG `device` says more than this version knows; EFAULT; EOPNOTSUPP the kernel lacks what is needed; EBUSY
  * another scheduler or an administrator's own qdisc is there, or other settings;
  * EPROTONOSUPPORT another version of QSockets is in charge; ENOSPC there are 63
  * devices already; ENOMEM.
@@ -211,7 +212,8 @@ int qfates(int fd, int watch, struct qos_fate *fates, unsigned int n);
  * is taken as that. qsendmmsg() takes each message's own flags, but no
  * QSOCK_MESSAGE.
  *
- * EINVAL: unknown bits in drop_flag; a bad qos_message. Else the plain call's
+ * EINVAL: unknown bits in drop_flag; a bad qos_message. E2BIG: one that says more
+ * than this version of the library knows. Else the plain call's
  * errors.
  */
 ssize_t qsend(int fd, const void *buf, size_t len, int flags,

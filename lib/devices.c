@@ -137,6 +137,14 @@ static int read_core(const struct qs_system *sys, __u32 index,
 	return view_core(qs_arena_core(index), view);
 }
 
+/* The bands engine has nothing that goes with a device that is deleted. */
+static bool is_there(const struct qs_dev *dev)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname(dev->ifindex, name) != NULL;
+}
+
 static int read_devices(const struct qs_system *sys, const char *name,
 			struct qs_device_view *views, unsigned int *n)
 {
@@ -151,6 +159,7 @@ static int read_devices(const struct qs_system *sys, const char *name,
 		err = qs_dev_read(sys, i, &v->dev);
 		if (err || v->dev.state != QS_DEV_READY ||
 		    v->dev.qdisc == QS_QDISC_GONE || v->dev.netns != netns ||
+		    !is_there(&v->dev) ||
 		    (name && strcmp(v->dev.name, name) &&
 		     v->dev.ifindex != ifindex))
 			continue;

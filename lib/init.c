@@ -791,14 +791,14 @@ QS_PUBLIC int qsockinit(struct qos_params *params)
 QS_PUBLIC int qsockinit_device(struct qos_params *params,
 			       const struct qos_device *device, size_t size)
 {
+	struct qos_device all;
+	int err;
+
 	if (!device)
 		return qs_return(qs_fail(EFAULT, "device is NULL"));
-	if (size != sizeof(*device))
-		return qs_return(qs_fail(EINVAL,
-					 "size is %zu, a struct "
-					 "qos_device has %zu",
-					 size, sizeof(*device)));
-	return qs_return(init(params, device));
+	err = qs_grow(&all, sizeof(all), device, size, sizeof(device->rate),
+		      "struct qos_device");
+	return qs_return(err ? err : init(params, &all));
 }
 
 QS_PUBLIC int qsockfini(const char *dev)

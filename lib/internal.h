@@ -35,6 +35,15 @@ static inline void qs_close(const int *fd)
 #define QS_AUTO(release) __attribute__((cleanup(release)))
 #define QS_AUTO_FD QS_AUTO(qs_close)
 
+/* ---- grow.c */
+
+/*
+ * Copies a caller's struct of `size` bytes, of which `least` have to be there, to
+ * one of which `known` are known. E2BIG: it has others that are not 0.
+ */
+int qs_grow(void *to, size_t known, const void *from, size_t size, size_t least,
+	    const char *name);
+
 /* ---- quiet.c */
 
 /*

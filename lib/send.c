@@ -65,14 +65,6 @@ static int message_check(const struct qos_message *m)
 {
 	__u32 known = QOS_MESSAGE_COOKIE | QOS_MESSAGE_LEAD;
 
-	if (m->flags.drop_flag & ~(QS_TX_DROP_FLAG | QSOCK_MESSAGE))
-		return flags_fail(&m->flags);
-	if (!(m->flags.drop_flag & QSOCK_MESSAGE))
-		return 0;
-	if (m->size != sizeof(*m))
-		return qs_fail(EINVAL,
-			       "size is %u, a struct qos_message has %zu",
-			       m->size, sizeof(*m));
 	if (m->fields & ~known)
 		return qs_fail(EINVAL, "fields has unknown bits: 0x%x",
 			       m->fields & ~known);
@@ -82,15 +74,29 @@ static int message_check(const struct qos_message *m)
 	return 0;
 }
 
+/* What the caller's has beyond its size is 0. */
+static int message_read(const struct packet_flags *pf, struct qos_message *to)
+{
+	const struct qos_message *m = (const struct qos_message *)pf;
+
+	if (pf->drop_flag & ~(QS_TX_DROP_FLAG | QSOCK_MESSAGE))
+		return flags_fail(pf);
+	return qs_grow(to, sizeof(*to), m, m->size,
+		       offsetof(struct qos_message, cookie),
+		       "struct qos_message");
+}
+
 /* The bits of flags that are more than packet_flags, or wrong. */
 static __attribute__((noinline, cold)) int message_bits(
 	const struct packet_flags *pf, __u64 *bits)
 {
-	const struct qos_message *m = (const struct qos_message *)pf;
 	__u32 flags = pf->drop_flag & QS_TX_DROP_FLAG;
 	__u64 deadline = pf->deadline, lead;
-	int err = message_check(m);
+	struct qos_message all, *m = &all;
+	int err = message_read(pf, m);
 
+	if (!err)
+		err = message_check(m);
 	if (err)
 		return err;
 	if (m->fields & QOS_MESSAGE_LEAD) {

@@ -486,6 +486,35 @@ static void what_is_wrong_with_a_message_is_said(void **state)
 	close_flow(&f);
 }
 
+/* From programs that were compiled with another version's header. */
+static void shorter_and_longer_messages_are_read(void **state)
+{
+	struct {
+		struct qos_message m;
+		uint64_t later;
+	} longer = { .m = message(7, 0) };
+	struct flow f = open_flow(AF_INET, 0, &edf);
+
+	(void)state;
+	longer.m.size = sizeof(longer);
+	longer.later = 1ull << 56;
+	assert_call_fails(qsend(f.fd, "x", 1, 0, &longer.m.flags), E2BIG);
+	longer.m.size = 1u << 30;
+	assert_call_fails(qsend(f.fd, "x", 1, 0, &longer.m.flags), E2BIG);
+	longer.m.size = offsetof(struct qos_message, cookie) - 1;
+	assert_call_fails(qsend(f.fd, "x", 1, 0, &longer.m.flags), EINVAL);
+	expect_nothing(&f);
+	longer.later = 0;
+	longer.m.size = sizeof(longer);
+	send_with(&f, 1, &longer.m);
+	/* a cookie beyond the size is 0 */
+	longer.m.size = offsetof(struct qos_message, cookie);
+	send_with(&f, 1, &longer.m);
+	assert_int_equal(next_fate(&f).cookie, 7);
+	assert_int_equal(next_fate(&f).cookie, 0);
+	close_flow(&f);
+}
+
 /* A user's sockets that watch are bounded, and give back what they have. */
 static void so_many_can_watch_at_once(void **state)
 {
@@ -555,6 +584,7 @@ int main(void)
 		cmocka_unit_test(a_free_rate_is_told),
 		cmocka_unit_test(what_is_wrong_with_a_watch_is_said),
 		cmocka_unit_test(what_is_wrong_with_a_message_is_said),
+		cmocka_unit_test(shorter_and_longer_messages_are_read),
 		cmocka_unit_test(so_many_can_watch_at_once),
 	};
 

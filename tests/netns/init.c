@@ -114,9 +114,36 @@ static void settings_have_limits(void **state)
 				  EINVAL);
 		assert_non_null(strstr(qsock_errmsg(), bad[i].field));
 	}
-	assert_call_fails(qsockinit_device(&params, &defaults,
-					   sizeof(defaults) - 1),
+}
+
+/* From programs that were compiled with another version's header. */
+static void shorter_and_longer_settings_are_read(void **state)
+{
+	struct {
+		struct qos_device device;
+		uint64_t later;
+	} longer = { .device = { .streams = UINT32_MAX } };
+	struct qos_params params = lab_params("lo", NULL);
+
+	(void)state;
+	assert_call_fails(qsockinit_device(&params, &defaults, 0), EINVAL);
+	assert_call_fails(qsockinit_device(&params, &defaults, 7), EINVAL);
+	assert_non_null(strstr(qsock_errmsg(), "size"));
+	/* what is within the size counts */
+	assert_call_fails(qsockinit_device(&params, &longer.device, 16),
 			  EINVAL);
+	assert_non_null(strstr(qsock_errmsg(), "streams"));
+	assert_call_fails(qsockinit_device(&params, &longer.device,
+					   sizeof(longer)),
+			  EINVAL);
+	assert_non_null(strstr(qsock_errmsg(), "streams"));
+	longer.device.streams = 0;
+	longer.later = 1ull << 56;
+	assert_call_fails(qsockinit_device(&params, &longer.device,
+					   sizeof(longer)),
+			  E2BIG);
+	assert_call_fails(qsockinit_device(&params, &longer.device, 8192),
+			  E2BIG);
 }
 
 /* BPF qdiscs came with Linux 6.16. */
@@ -197,6 +224,7 @@ int main(void)
 		cmocka_unit_test(strings_without_an_end_are_invalid),
 		cmocka_unit_test(a_device_has_to_be_named),
 		cmocka_unit_test(settings_have_limits),
+		cmocka_unit_test(shorter_and_longer_settings_are_read),
 		cmocka_unit_test(the_kernel_has_to_have_bpf_qdiscs),
 		cmocka_unit_test(who_cannot_attach_can_send),
 	};

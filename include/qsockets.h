@@ -115,8 +115,9 @@ struct qos_device {
  * what is beyond it has its default, and what the library does not know is 0.
  *
  * EPERM no privilege; ENODEV no such device; ENOENT unknown scheduler or cgroup;
- * EINVAL a bad field; E2BIG `device` says more than this version knows; EFAULT; EOPNOTSUPP the kernel lacks what is needed; EBUSY
- * another scheduler or an administrator's own qdisc is there, or other settings;
+ * EINVAL a bad field; E2BIG `device` says more than this version knows; EFAULT;
+ * EOPNOTSUPP the kernel lacks what is needed; EBUSY another scheduler or an
+ * administrator's own qdisc is there, other settings, or a lock held too long;
  * EPROTONOSUPPORT another version of QSockets is in charge; ENOSPC there are 63
  * devices already; ENOMEM.
  */

@@ -111,9 +111,15 @@ struct qsi {
 	/* the thread */
 	int running;
 	int drop; /* it shall drop all that is queued */
+	int dead; /* it shall look for sockets that are */
 	int sleeping; /* wake it by `event` */
 	__u64 until; /* when it would by itself */
 	int event, epoll;
+	unsigned int thread; /* counts them: an older one ends */
+	/* A socket, which has an identity; what closes it closes all of ours. */
+	int guard;
+	dev_t guard_dev;
+	ino_t guard_ino;
 };
 
 extern struct qsi qsi;
@@ -269,6 +275,20 @@ void qsi_pend(struct inproc_sock *sock, struct inproc_message *m);
 
 /* Starts the thread unless there is one. */
 int qsi_start(void);
+
+/*
+ * The engine's descriptors are still its own, or were opened again: an
+ * application may close all that it does not know (closefrom(3)), and have their
+ * numbers for other things. Before any of them is used. False: they could not be
+ * opened again.
+ */
+bool qsi_own(void);
+
+/* What qsi_start() opens, before it; there may be no descriptor left. */
+void qsi_open_own(void);
+
+/* Moves a descriptor to where open() gives no number soon. */
+int qsi_high(int fd);
 
 /* There may be something to do before the thread would look. */
 void qsi_wake(void);

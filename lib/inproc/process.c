@@ -15,6 +15,7 @@ struct qsi qsi = {
 	.closing_end = &qsi.closing,
 	.event = -1,
 	.epoll = -1,
+	.guard = -1,
 };
 
 int qs_inproc_used;
@@ -147,19 +148,21 @@ static void forget_messages(void)
 }
 
 /* Other threads' uses went with these. */
-static void reset_socks(void)
+static void reset_socks(bool own)
 {
 	struct inproc_sock *sock, *next;
 
 	for (sock = qsi.socks; sock; sock = next) {
 		next = sock->next;
-		qs_close(&sock->dup);
+		if (own && qsi_same(sock, sock->dup))
+			qs_close(&sock->dup);
 		sock->dup = -1;
 		sock->blocked = 0;
 		sock->direct = 0;
 		sock->users = 0;
 		sock->fin = 0; /* the parent does it */
-		qs_close(&sock->watch); /* the parent's wakes are not ours */
+		if (own) /* the parent's wakes are not ours */
+			qs_close(&sock->watch);
 		sock->watch = -1;
 		sock->messages = 0;
 		sock->queued = 0;
@@ -182,15 +185,20 @@ static void after_fork(void)
 
 static void forked(void)
 {
+	bool own = qsi.guard >= 0 && qsi_own();
+
 	forget_messages();
-	reset_socks();
+	reset_socks(own);
 	if (qsi.core) {
 		qsi.sched->ops->reset(qsi.core);
 		qsi_settle();
 	}
-	qs_close(&qsi.event);
-	qs_close(&qsi.epoll);
-	qsi.event = qsi.epoll = -1;
+	if (own) {
+		qs_close(&qsi.event);
+		qs_close(&qsi.epoll);
+		qs_close(&qsi.guard);
+	}
+	qsi.event = qsi.epoll = qsi.guard = -1;
 	qsi.running = qsi.sleeping = 0;
 	qsi.messages = qsi.blocked = qsi.waiting = 0;
 	qsi.closing = NULL;

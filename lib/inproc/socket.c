@@ -251,7 +251,10 @@ int qsi_hold_fd(struct inproc_sock *sock)
 {
 	if (sock->dup >= 0)
 		return 0;
+	qsi_own();
 	sock->dup = fcntl(sock->fd, F_DUPFD_CLOEXEC, FIRST_DUP);
+	if (sock->dup >= 0)
+		sock->dup = qsi_high(sock->dup);
 	if (sock->dup < 0)
 		return qs_fail(errno, "fd %d: %s", sock->fd, strerror(errno));
 	if (!qsi_same(sock, sock->dup)) {
@@ -306,7 +309,8 @@ void qsi_block(struct inproc_sock *sock)
 	if (!sock->blocked) {
 		sock->blocked = 1;
 		qsi.blocked++;
-		epoll_ctl(qsi.epoll, EPOLL_CTL_ADD, sock->dup, &event);
+		if (qsi_own())
+			epoll_ctl(qsi.epoll, EPOLL_CTL_ADD, sock->dup, &event);
 	}
 	qsi_hold(sock);
 }
@@ -315,7 +319,8 @@ void qsi_unblock(struct inproc_sock *sock)
 {
 	sock->blocked = 0;
 	qsi.blocked--;
-	epoll_ctl(qsi.epoll, EPOLL_CTL_DEL, sock->dup, NULL);
+	if (qsi_own())
+		epoll_ctl(qsi.epoll, EPOLL_CTL_DEL, sock->dup, NULL);
 	if (!sock->direct && qsi_stream(sock))
 		qsi.sched->ops->resume(qsi.core, sock->stream, qsi_now());
 }

@@ -7,6 +7,7 @@
  * dropped, until it can go.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "inproc.h"
 
@@ -69,6 +71,12 @@ static void send_runs(void)
 
 	for (k = 0; k < batch.n; k += n) {
 		n = run_length(k);
+		if (!qsi_same(batch.message[k]->sock,
+			      batch.message[k]->sock->dup)) {
+			for (i = k; i < k + n; i++)
+				batch.message[i]->error = EBADF;
+			continue;
+		}
 		for (i = k; i < k + n; i++)
 			prepare(&batch.hdr[i].msg_hdr, &batch.iov[i],
 				batch.message[i]);
@@ -148,7 +156,9 @@ static ssize_t hand_over(const struct inproc_sock *sock,
 
 	prepare(&hdr.msg_hdr, &iov, m);
 	qsi_unlock();
-	if (sock->bytes) {
+	if (!qsi_same(sock, sock->dup)) {
+		n = -EBADF; /* the application has closed it */
+	} else if (sock->bytes) {
 		n = sendmsg(sock->dup, &hdr.msg_hdr, m->flags);
 		if (n < 0)
 			n = -errno;
@@ -333,10 +343,24 @@ static void drop_all(void)
 	}
 }
 
+/* Those that have no descriptor any more. */
+static void push_dead(void)
+{
+	struct inproc_sock *sock, *next;
+
+	qsi.dead = 0;
+	for (sock = qsi.socks; sock; sock = next) {
+		next = sock->next;
+		if (sock->dead && sock->first)
+			push(sock);
+	}
+}
+
 void qsi_drop_all(void)
 {
 	qsi.drop = 1;
-	eventfd_write(qsi.event, 1);
+	if (qsi_own())
+		eventfd_write(qsi.event, 1);
 }
 
 /* ---- sleep */
@@ -349,6 +373,8 @@ static void take_events(void)
 
 	struct inproc_sock *sock;
 
+	if (!qsi_own())
+		return;
 	n = epoll_wait(qsi.epoll, events, EVENTS, 0);
 	for (i = 0; i < n; i++) {
 		sock = events[i].data.ptr;
@@ -369,7 +395,8 @@ static void take_events(void)
 /* Until that time at most. */
 static void sleep_until(__u64 until)
 {
-	struct pollfd pfd = { .fd = qsi.epoll, .events = POLLIN };
+	struct pollfd pfd = { .events = POLLIN };
+	unsigned int thread = qsi.thread;
 	__u64 now = qsi_now();
 	struct timespec ts;
 
@@ -378,11 +405,15 @@ static void sleep_until(__u64 until)
 	if (until <= now)
 		return;
 	ts = qsi_timespec(until - now);
+	qsi_own();
+	pfd.fd = qsi.epoll;
 	qsi.sleeping = 1;
 	qsi.until = until;
 	qsi_unlock();
 	ppoll(&pfd, 1, until == INPROC_NEVER ? NULL : &ts, NULL);
 	qsi_lock();
+	if (qsi.thread != thread)
+		return;
 	qsi.sleeping = 0;
 	take_events();
 }
@@ -394,8 +425,9 @@ void qsi_wake(void)
 		return;
 	if (qsi.core->rate && qsi.until == qsi.core->free_at)
 		return;
+	if (qsi_own() && qsi.sleeping)
+		eventfd_write(qsi.event, 1);
 	qsi.sleeping = 0;
-	eventfd_write(qsi.event, 1);
 }
 
 /* ---- the thread */
@@ -403,9 +435,12 @@ void qsi_wake(void)
 static void turn(void)
 {
 	__u64 answer, now = qsi_now();
+	unsigned int thread = qsi.thread;
 
 	if (qsi.drop)
 		drop_all();
+	if (qsi.dead)
+		push_dead();
 	end_closing(now);
 	answer = collect(now);
 	if (batch.n || batch.spent)
@@ -414,19 +449,22 @@ static void turn(void)
 		sleep_until(qsi.core->wake);
 	else if (QS_DEQ_OP(answer) == QS_DEQ_EMPTY)
 		sleep_until(INPROC_NEVER);
-	if (qsi.blocked)
+	if (qsi.blocked && qsi.thread == thread)
 		take_events();
 }
 
 /* Timers of a plain thread are 50 us late, and so would be its messages. */
 static void *run(void *unused)
 {
+	unsigned int thread;
+
 	(void)unused;
 	prctl(PR_SET_NAME, "qsockets");
 	prctl(PR_SET_TIMERSLACK, 1);
 	qsi_lock();
-	for (;;)
+	for (thread = qsi.thread; qsi.thread == thread;)
 		turn();
+	qsi_unlock();
 	return NULL;
 }
 
@@ -470,16 +508,115 @@ void qsi_close_lingering(int fd)
 	close(fd);
 }
 
+/* ---- descriptors of our own */
+
+#define HIGH 700 /* below the usual limit, 1024 */
+
+int qsi_high(int fd)
+{
+	int high;
+
+	if (fd < 0)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+	if (high < 0)
+		return fd;
+	qs_close(&fd);
+	return high;
+}
+
 static int open_events(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };
+	struct stat st;
 
-	qsi.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	qsi.epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (qsi.event >= 0 && qsi.epoll >= 0 &&
-	    !epoll_ctl(qsi.epoll, EPOLL_CTL_ADD, qsi.event, &event))
+	if (qsi.guard >= 0)
 		return 0;
-	return errno;
+	qsi.event = qsi_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	qsi.epoll = qsi_high(epoll_create1(EPOLL_CLOEXEC));
+	qsi.guard = qsi_high(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	if (qsi.event < 0 || qsi.epoll < 0 || qsi.guard < 0 ||
+	    epoll_ctl(qsi.epoll, EPOLL_CTL_ADD, qsi.event, &event) ||
+	    fstat(qsi.guard, &st))
+		return errno;
+	qsi.guard_dev = st.st_dev;
+	qsi.guard_ino = st.st_ino;
+	return 0;
+}
+
+static void close_events(void)
+{
+	qs_close(&qsi.event);
+	qs_close(&qsi.epoll);
+	qs_close(&qsi.guard);
+	qsi.event = qsi.epoll = qsi.guard = -1;
+}
+
+void qsi_open_own(void)
+{
+	if (open_events())
+		close_events();
+}
+
+/* Their numbers may be others' now: they are only forgotten. */
+static void forget_descriptors(void)
+{
+	struct inproc_sock *sock;
+
+	qsi.event = qsi.epoll = qsi.guard = -1;
+	qsi.blocked = 0;
+	for (sock = qsi.socks; sock; sock = sock->next) {
+		sock->watch = -1;
+		if (sock->dup >= 0 && !qsi_same(sock, sock->dup))
+			sock->dup = -1;
+		if (sock->blocked && !sock->direct && qsi_stream(sock))
+			qsi.sched->ops->resume(qsi.core, sock->stream,
+					       qsi_now());
+		sock->blocked = 0;
+	}
+}
+
+/* What the application has closed itself is lost with its messages. */
+static void hold_again(void)
+{
+	struct inproc_sock *sock;
+
+	for (sock = qsi.socks; sock; sock = sock->next) {
+		if (!sock->messages || sock->dup >= 0)
+			continue;
+		if (qsi_hold_fd(sock)) {
+			sock->dead = 1;
+			qsi.dead = 1;
+		} else if (sock->first) {
+			qsi_block(sock);
+		}
+	}
+}
+
+/* A thread that sleeps cannot be woken any more: another takes its place. */
+static void replace_thread(void)
+{
+	if (!qsi.running || !qsi.sleeping)
+		return;
+	qsi.thread++;
+	qsi.sleeping = 0;
+	qsi.running = !create(run, NULL);
+}
+
+bool qsi_own(void)
+{
+	struct stat st;
+
+	if (qsi.guard < 0)
+		return true; /* none is open */
+	if (!fstat(qsi.guard, &st) && st.st_dev == qsi.guard_dev &&
+	    st.st_ino == qsi.guard_ino)
+		return true;
+	forget_descriptors();
+	qsi_open_own();
+	hold_again();
+	replace_thread();
+	return qsi.guard >= 0;
 }
 
 int qsi_start(void)
@@ -496,9 +633,7 @@ int qsi_start(void)
 		qsi.running = 1;
 		return 0;
 	}
-	qs_close(&qsi.event);
-	qs_close(&qsi.epoll);
-	qsi.event = qsi.epoll = -1;
+	close_events();
 	/* EAGAIN is "try again", and a queue that is full */
 	return qs_fail(err == EAGAIN ? ENOMEM : err,
 		       "cannot start the thread that sends: %s", strerror(err));

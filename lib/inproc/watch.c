@@ -24,7 +24,8 @@ static struct qs_ring *ring_of(const struct inproc_sock *sock)
 static void wake(struct inproc_sock *sock)
 {
 	sock->told = 1;
-	eventfd_write(sock->watch, 1);
+	if (qsi_own() && sock->watch >= 0)
+		eventfd_write(sock->watch, 1);
 }
 
 void qsi_tell(struct inproc_sock *sock)
@@ -45,7 +46,8 @@ void qsi_watch_end(struct inproc_sock *sock)
 		return;
 	if (!sock->told)
 		wake(sock);
-	qs_close(&sock->watch);
+	if (qsi_own())
+		qs_close(&sock->watch);
 	sock->watch = -1;
 	sock->told = 0;
 }
@@ -66,7 +68,7 @@ static int give_ring(struct inproc_sock *sock, const struct qos_watch *w)
 static int begin(struct inproc_sock *sock, const struct qos_watch *w,
 		 int *watch)
 {
-	int err = 0, first = sock->watch < 0, copy;
+	int err = 0, first = !qsi_own() || sock->watch < 0, copy;
 
 	if (sock->gone)
 		err = qs_attached_fail(sock->fd, ENODEV);
@@ -75,8 +77,11 @@ static int begin(struct inproc_sock *sock, const struct qos_watch *w,
 	else if (qs_watch_check(qsi.dev.rate, w) == QS_WATCH_NO_RATE)
 		err = qs_watch_fail(sock->fd, EOPNOTSUPP, w);
 	if (!err && sock->watch < 0) {
+		qsi_open_own();
 		sock->watch = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (sock->watch < 0)
+		if (sock->watch >= 0)
+			sock->watch = qsi_high(sock->watch);
+		else
 			err = qs_fail(errno, "eventfd: %s", strerror(errno));
 	}
 	if (err)
@@ -138,7 +143,7 @@ static int read_fates(struct inproc_sock *sock, struct qos_fate *to,
 
 	if (sock->gone)
 		return qs_attached_fail(sock->fd, ENODEV);
-	if (sock->watch < 0)
+	if (!qsi_own() || sock->watch < 0)
 		return qs_watch_none(sock->fd);
 	r = ring_of(sock);
 	if (!r)

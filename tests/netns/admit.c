@@ -565,7 +565,7 @@ static void init_takes_percent(void **state)
 	for (i = 0; i < LAB_COUNT(bad); i++)
 		lab_shell(QSOCK "guarantee %s; test $? -eq 2", bad[i]);
 	lab_shell(QSOCK "guarantee; test $? -eq 2");
-	lab_shell(QSOCK "guarantee 0%%; test $? -eq 1");
+	lab_shell(QSOCK "guarantee 0%%; test $? -eq 2");
 	lab_shell(QSOCK "guarantee 100.1%%; test $? -eq 1");
 	lab_shell("! tc qdisc show dev eth1 | grep dwcs");
 	lab_shell(QSOCK "guarantee 100%%");

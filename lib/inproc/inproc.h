@@ -284,6 +284,9 @@ int qsi_start(void);
  */
 bool qsi_own(void);
 
+/* The same without opening any. */
+bool qsi_guarded(void);
+
 /* What qsi_start() opens, before it; there may be no descriptor left. */
 void qsi_open_own(void);
 

@@ -185,7 +185,7 @@ static void after_fork(void)
 
 static void forked(void)
 {
-	bool own = qsi.guard >= 0 && qsi_own();
+	bool own = qsi_guarded();
 
 	forget_messages();
 	reset_socks(own);

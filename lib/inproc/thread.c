@@ -6,6 +6,7 @@
  * have none left: so the next message stays in the core, where it can still be
  * dropped, until it can go.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -603,20 +604,39 @@ static void replace_thread(void)
 	qsi.running = !create(run, NULL);
 }
 
-bool qsi_own(void)
+bool qsi_guarded(void)
 {
 	struct stat st;
 
-	if (qsi.guard < 0)
-		return true; /* none is open */
-	if (!fstat(qsi.guard, &st) && st.st_dev == qsi.guard_dev &&
-	    st.st_ino == qsi.guard_ino)
+	return !fstat(qsi.guard, &st) && st.st_dev == qsi.guard_dev &&
+	       st.st_ino == qsi.guard_ino;
+}
+
+bool qsi_own(void)
+{
+	if (qsi.guard < 0 || qsi_guarded()) /* or none is open */
 		return true;
 	forget_descriptors();
 	qsi_open_own();
 	hold_again();
 	replace_thread();
 	return qsi.guard >= 0;
+}
+
+/* Programs that are linked statically throughout have none of these. */
+extern __typeof__(dlopen) dlopen __attribute__((weak));
+extern __typeof__(dladdr) dladdr __attribute__((weak));
+
+/*
+ * The thread's code must not be unmapped with a plug-in that links the static
+ * library; the shared one is marked nodelete.
+ */
+static void stay_mapped(void)
+{
+	Dl_info info;
+
+	if (dlopen && dladdr && dladdr(&qsi, &info) && info.dli_fname)
+		dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 int qsi_start(void)
@@ -626,6 +646,7 @@ int qsi_start(void)
 	if (qsi.running)
 		return 0;
 	qsi_prepare();
+	stay_mapped();
 	err = open_events();
 	if (!err)
 		err = create(run, NULL);

@@ -178,6 +178,34 @@ static void a_socket_that_stays_open_loses_nothing(void **state)
 	close(sink);
 }
 
+/* A child closes them as well, by the numbers that its parent had. */
+static void close_and_fork(const struct sockaddr_in *at, int messages)
+{
+	int file, status;
+	pid_t child;
+
+	busy(at, messages);
+	closefrom(3);
+	file = a_file();
+	fill(3, file);
+	child = fork();
+	if (!child) {
+		child_assert(fcntl(LIMIT - 50, F_GETFD) >= 0);
+		expect_work(at);
+		_exit(size_of(file) != 0);
+	}
+	expect_work(at);
+	child_assert(waitpid(child, &status, 0) == child && !status);
+	child_assert(!size_of(file));
+}
+
+static void a_child_closes_nothing_of_another_s(void **state)
+{
+	(void)state;
+	in_a_child(close_and_fork, 0);
+	in_a_child(close_and_fork, 3);
+}
+
 static void close_and_exit(const struct sockaddr_in *at, int messages)
 {
 	busy(at, messages);
@@ -203,6 +231,7 @@ int main(void)
 		cmocka_unit_test(another_s_file_is_not_written_to),
 		cmocka_unit_test(another_s_epoll_is_not_used),
 		cmocka_unit_test(a_socket_that_stays_open_loses_nothing),
+		cmocka_unit_test(a_child_closes_nothing_of_another_s),
 		cmocka_unit_test(exit_after_it_does_not_hang),
 	};
 

@@ -253,7 +253,7 @@ static void events_come_from_the_thread_too(void **state)
 	struct qos_watch w = { .events = QOS_WATCH_CONGESTION,
 			       .high = 3,
 			       .low = 1 };
-	struct q_dwcs_attr paced = { .ipg = 20000,
+	struct q_dwcs_attr paced = { .ipg = 200000,
 				     .stream_flags = DWCS_NON_DROPPABLE };
 	struct qos_fate fate[2];
 	struct sockaddr_in at;

@@ -92,7 +92,7 @@ static __attribute__((noinline, cold)) int message_bits(
 {
 	__u32 flags = pf->drop_flag & QS_TX_DROP_FLAG;
 	__u64 deadline = pf->deadline, lead;
-	struct qos_message all, *m = &all;
+	struct qos_message all = { .fields = 0 }, *m = &all;
 	int err = message_read(pf, m);
 
 	if (!err)

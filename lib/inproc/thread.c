@@ -624,8 +624,8 @@ bool qsi_own(void)
 }
 
 /* Programs that are linked statically throughout have none of these. */
-extern __typeof__(dlopen) dlopen __attribute__((weak));
-extern __typeof__(dladdr) dladdr __attribute__((weak));
+#pragma weak dlopen
+#pragma weak dladdr
 
 /*
  * The thread's code must not be unmapped with a plug-in that links the static

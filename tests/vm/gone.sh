@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # engines: kernel bands
-# kernels: 7.3 6.12 6.1
 # A device that is deleted, or moved to another namespace, is shown no more, and
 # another of its name is not taken for it.
 # shellcheck source=tests/vm/support/lab.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # engines: kernel bands
-# A device that is deleted, or moved to another namespace, is shown no more, and
+# A device that is deleted is shown no more, and
 # another of its name is not taken for it.
 # shellcheck source=tests/vm/support/lab.sh
 . "${0%/*}/support/lab.sh"
